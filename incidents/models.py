@@ -1,0 +1,95 @@
+"""What went wrong: incidents with their timeline, and the transitions people must hear of."""
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import Team
+from monitors.models import Monitor
+
+
+class Transition(models.Model):
+    """A monitor's change of status, written in the same transaction as the change: the outbox of alerting."""
+
+    monitor = models.ForeignKey(Monitor, on_delete=models.CASCADE, related_name="transitions")
+    from_status = models.CharField(max_length=10)
+    to_status = models.CharField(max_length=10)
+    at = models.DateTimeField(help_text="When it happened: the first round that said so.")
+    decided_at = models.DateTimeField(help_text="When we were sure.")
+    silent = models.BooleanField(default=False, help_text="Nobody needs to hear of it, such as the first success.")
+    why = models.JSONField(default=dict)
+    config_version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    announced_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-decided_at"]
+        constraints = [models.UniqueConstraint(fields=["monitor", "at", "to_status"], name="transition_once")]
+        indexes = [models.Index(fields=["created_at"], condition=Q(announced_at=None, silent=False), name="outbox")]
+
+    def __str__(self):
+        return f"{self.monitor_id} {self.from_status} to {self.to_status}"
+
+
+class IncidentQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """The one visibility rule: incidents of the teams `user` is a member of."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(team__memberships__user=user)
+
+    def open(self):
+        return self.filter(resolved_at=None)
+
+
+class Incident(models.Model):
+    """One outage of one monitor, from the first failed round to the first good one."""
+
+    class Kind(models.TextChoices):
+        OUTAGE = "outage", "Outage"
+
+    class Resolution(models.TextChoices):
+        RECOVERED = "recovered", "Recovered"
+        PAUSED = "paused", "Monitor paused"
+        DELETED = "deleted", "Monitor deleted"
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="incidents")
+    monitor = models.ForeignKey(Monitor, on_delete=models.CASCADE, related_name="incidents")
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.OUTAGE)
+    started_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=12, choices=Resolution.choices, blank=True)
+    cause = models.CharField(max_length=32, help_text="The reason most regions gave.")
+    summary = models.CharField(max_length=300, help_text="The cause in a sentence.")
+    regions = models.JSONField(default=list, help_text="Names of the regions that saw it down.")
+    votes = models.JSONField(default=dict, help_text="Why it was opened: votes, need, rounds.")
+
+    objects = IncidentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["monitor", "kind"], condition=Q(resolved_at=None), name="one_open_incident")
+        ]
+        indexes = [models.Index(fields=["team", "-started_at"], name="incident_team")]
+
+    def __str__(self):
+        return f"{self.monitor}: {self.summary}"
+
+
+class TimelineEntry(models.Model):
+    """Something that happened in the course of an incident."""
+
+    class Kind(models.TextChoices):
+        OPENED = "opened", "Opened"
+        RESOLVED = "resolved", "Resolved"
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="timeline")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["at", "id"]
+
+    def __str__(self):
+        return f"{self.kind} at {self.at}"

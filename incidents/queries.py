@@ -1,0 +1,128 @@
+"""Nouns that read: incidents as lists and pages show them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core.paginator import Paginator
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+
+from incidents.models import Incident
+from monitors.models import Monitor, Tick
+from monitors.queries import CONFIRMING, reason_label
+
+PER_PAGE = 25
+SHOWS = {"all": "All", "open": "Open", "resolved": "Resolved"}
+SORTS = {"newest": ["-started_at", "-id"], "oldest": ["started_at", "id"], "longest": ["-length", "-id"]}
+REMOVED = "a removed region"
+TICKS_EACH_SIDE = 30  # enough for ten regions and three rounds on each side of the start
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What of the incidents is asked for; anything unknown in it means the default."""
+
+    show: str = "all"
+    sort: str = "newest"
+    search: str = ""
+    page: str = "1"
+
+    @classmethod
+    def of(cls, data):
+        """The listing that a query string (a mapping of text) asks for."""
+        show, sort = data.get("show", "all"), data.get("sort", "newest")
+        return cls(
+            show=show if show in SHOWS else "all",
+            sort=sort if sort in SORTS else "newest",
+            search=data.get("q", "").replace("\0", "").strip()[:200],  # PostgreSQL takes no NUL
+            page=data.get("page", "1"),
+        )
+
+    @property
+    def narrowed(self):
+        """Whether it leaves anything out."""
+        return bool(self.search) or self.show != "all"
+
+
+def incident_page(user, listing):
+    """One page of the incidents `user` may see, open ones first, with their `length` as of now."""
+    found = Incident.objects.visible_to(user).select_related("monitor").annotate(length=_length())
+    if listing.search:
+        found = found.filter(_named(listing.search, "monitor__"))
+    if listing.show != "all":
+        found = found.filter(resolved_at__isnull=listing.show == "open")
+    found = found.annotate(ongoing=Q(resolved_at=None)).order_by("-ongoing", *SORTS[listing.sort])
+    return Paginator(found, PER_PAGE).get_page(listing.page)
+
+
+def unconfirmed(user, listing):
+    """Monitors seen down, but not yet often enough to open an incident; the same rule as State.confirming."""
+    if listing.show == "resolved":
+        return []
+    found = Monitor.objects.visible_to(user).filter(CONFIRMING)
+    if listing.search:
+        found = found.filter(_named(listing.search))
+    return list(found.select_related("state").order_by("-state__streak_first", "id")[:PER_PAGE])
+
+
+def visible_incident(user, pk):
+    """The incident, or None when `user` may not see it or there is none."""
+    found = Incident.objects.visible_to(user).filter(pk=pk)
+    return found.select_related("monitor__state").annotate(length=_length()).first()
+
+
+def ticks_around(incident, places):
+    """What every region saw shortly before and after an incident began, newest first, each tick with its `place`.
+
+    `places`: the regions' names by id. The window is bounded on both sides, so that only its days are read.
+    """
+    monitor, start = incident.monitor, incident.started_at
+    window = timedelta(seconds=max(60, 5 * monitor.interval, 2 * monitor.confirmation_period))
+    ticks = Tick.objects.filter(monitor=monitor)
+    before = ticks.filter(slot__gte=start - window, slot__lt=start).order_by("-slot", "region_id")
+    after = ticks.filter(slot__gte=start, slot__lte=start + window).order_by("slot", "region_id")
+    shown = [*reversed(list(after[:TICKS_EACH_SIDE])), *before[:TICKS_EACH_SIDE]]
+    for tick in shown:
+        tick.place = places.get(tick.region_id, REMOVED)
+        tick.reason_label = reason_label(tick.reason)
+    return shown
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What one assigned region said in the round that decided; `vote` is empty where it could not look."""
+
+    region: str
+    vote: str
+    saw: str
+
+
+def voices(incident, places):
+    """A Voice for each region that was assigned when the incident was opened."""
+    why = incident.votes
+    reasons = why.get("reasons", {})
+    return [
+        Voice(places.get(region, REMOVED), why["votes"].get(str(region), ""), _saw(reasons.get(str(region))))
+        for region in why.get("assigned", [])
+    ]
+
+
+def timeline(incident):
+    """The entries in order, each with the seconds `after` the start."""
+    entries = list(incident.timeline.all())
+    for entry in entries:
+        entry.after = (entry.at - incident.started_at).total_seconds()
+    return entries
+
+
+def _saw(reason):
+    """The detail of [reason, detail], or at least the reason's own words."""
+    return (reason[1] or reason_label(reason[0])) if reason else ""
+
+
+def _length():
+    return Coalesce(F("resolved_at"), Now()) - F("started_at")
+
+
+def _named(search, prefix=""):
+    return Q(**{f"{prefix}name__icontains": search}) | Q(**{f"{prefix}target__icontains": search})

@@ -1,0 +1,83 @@
+"""Writing down what happened: the outbox row of every transition, and the incident it opens or resolves."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from incidents.models import Incident, TimelineEntry, Transition
+from monitors.domain.verdict import Status
+from monitors.domain.why import explain
+from monitors.models import Region
+from monitors.probes.base import Reason
+from monitors.services.changes import StatusChange
+
+ENDINGS = {Status.UP: Incident.Resolution.RECOVERED, Status.PAUSED: Incident.Resolution.PAUSED}
+
+
+def apply(changes: Iterable[StatusChange]) -> None:
+    """Write transitions and incidents, in the transaction that changed the statuses."""
+    changes = list(changes)
+    if not changes:
+        return
+    names = dict(Region.objects.values_list("pk", "name"))
+    for change in changes:
+        transition = _outbox_row(change)
+        if change.after == Status.DOWN:
+            _open(change, transition, names)
+        elif change.after in ENDINGS:
+            _resolve(change)
+
+
+def _outbox_row(change: StatusChange) -> Transition:
+    row, _ = Transition.objects.get_or_create(
+        monitor=change.monitor,
+        at=change.at,
+        to_status=change.after,
+        defaults={
+            "from_status": change.before,
+            "decided_at": change.decided_at,
+            "silent": change.silent,
+            "why": dict(change.why),
+            "config_version": change.monitor.config_version,
+        },
+    )
+    return row
+
+
+def _open(change: StatusChange, transition: Transition, names: dict[int, str]) -> None:
+    why = change.why
+    saw_it = [int(region) for region, vote in why.get("votes", {}).items() if vote == "down"]
+    told = {int(region): tuple(reason) for region, reason in why.get("reasons", {}).items() if int(region) in saw_it}
+    cause, detail = Counter(told.values()).most_common(1)[0][0] if told else ("", "")
+    incident, made = Incident.objects.get_or_create(
+        monitor=change.monitor,
+        kind=Incident.Kind.OUTAGE,
+        resolved_at=None,
+        defaults={
+            "team_id": change.monitor.team_id,
+            "started_at": change.at,
+            "cause": cause,
+            "summary": detail or (Reason(cause).label if cause else "It failed its checks"),
+            "regions": [names.get(region, "a removed region") for region in saw_it],
+            "votes": transition.why,
+        },
+    )
+    if made:
+        _note(incident, change.decided_at, TimelineEntry.Kind.OPENED, _sentence(why, names, told))
+
+
+def _sentence(why, names, told) -> str:
+    return explain(why, names, {region: detail or Reason(cause).label for region, (cause, detail) in told.items()})
+
+
+def _resolve(change: StatusChange) -> None:
+    incident = Incident.objects.open().filter(monitor=change.monitor, kind=Incident.Kind.OUTAGE).first()
+    if incident is None:
+        return
+    ending = Incident.Resolution.DELETED if change.monitor.deleted_at else ENDINGS[change.after]
+    incident.resolved_at, incident.resolution = max(change.at, incident.started_at), ending
+    incident.save(update_fields=["resolved_at", "resolution"])
+    _note(incident, change.decided_at, TimelineEntry.Kind.RESOLVED, ending.label)
+
+
+def _note(incident: Incident, at, kind: TimelineEntry.Kind, text: str) -> None:
+    TimelineEntry.objects.create(incident=incident, at=at, kind=kind, text=text)

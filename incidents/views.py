@@ -1,0 +1,80 @@
+"""Pages of incidents: the list and one incident, each with the fragment that keeps it live."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from incidents import queries
+from monitors import live
+from monitors.domain.why import explain
+from monitors.models import Region
+from monitors.queries import reason_explanation
+
+
+@login_required
+@require_safe
+def index(request):
+    return render(request, "incidents/list.html", _listing(request, _version(request.user)))
+
+
+@login_required
+@require_safe
+def rows(request):
+    version = _version(request.user)
+    if _shown(request, version):
+        return HttpResponse(status=204)
+    return render(request, "incidents/_rows.html", _listing(request, version))
+
+
+@login_required
+@require_safe
+def detail(request, pk):
+    return render(request, "incidents/detail.html", _incident(request, pk, _version(request.user)))
+
+
+@login_required
+@require_safe
+def summary(request, pk):
+    version = _version(request.user)
+    if _shown(request, version):
+        return HttpResponse(status=204)
+    return render(request, "incidents/_summary.html", _incident(request, pk, version))
+
+
+def _version(user):
+    return live.version(user.teams.values_list("pk", flat=True))
+
+
+def _shown(request, version):
+    """Whether the page already shows this version."""
+    return bool(version) and request.GET.get("v") == version
+
+
+def _listing(request, version):
+    listing = queries.Listing.of(request.GET)
+    return {
+        "listing": listing,
+        "page": queries.incident_page(request.user, listing),
+        "unconfirmed": queries.unconfirmed(request.user, listing),
+        "shows": queries.SHOWS,
+        "version": version,
+    }
+
+
+def _incident(request, pk, version):
+    incident = queries.visible_incident(request.user, pk)
+    if incident is None:
+        raise Http404("No such incident.")
+    places = dict(Region.objects.values_list("pk", "name"))
+    return {
+        "incident": incident,
+        "monitor": incident.monitor,
+        "reason": reason_explanation(incident.cause),
+        "explanation": explain(incident.votes, places, {}) if incident.votes else "",
+        "votes": queries.voices(incident, places),
+        "assigned": len(incident.votes.get("assigned", [])),
+        "timeline": queries.timeline(incident),
+        "ticks": queries.ticks_around(incident, places),
+        "version": version,
+    }

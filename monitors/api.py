@@ -1,0 +1,177 @@
+"""/api/v2/monitors in the wire format of Better Stack: list, create, read, change, delete.
+
+Whatever a person may not see is not found. What goes in passes the same form as the pages.
+"""
+
+from contextlib import suppress
+
+from django.db import transaction
+from django.http import Http404
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import Team
+from monitors import api_schema as words
+from monitors.models import Monitor, Schedule
+from monitors.probes.kinds import KINDS
+from monitors.serializers import MonitorBody, resource
+from uptime import actions
+from uptime.api import BodyParser, Pagination, Throttle
+
+MAX_ID = 2**63 - 1
+
+
+def find(user, text):
+    """The monitor meant by an id somebody typed; None unless it is theirs. Its regions and state come with it."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_ID):
+        return None
+    return _monitors(user).filter(pk=int(text)).first()
+
+
+def _monitors(user):
+    return Monitor.objects.visible_to(user).select_related("state", "team").prefetch_related("regions")
+
+
+class MonitorView(APIView):
+    parser_classes = [BodyParser]
+    throttle_classes = [Throttle]
+    schema = words.MonitorSchema()
+
+    def found(self, request, id):
+        monitor = find(request.user, id)
+        if monitor is None:
+            raise Http404(f"Resource type monitor with id = {id} was not found")
+        return monitor
+
+    def body(self, request, team, instance=None):
+        """The checked body. Raises ValidationError, keyed by wire names."""
+        body = MonitorBody(request.data, team=team, user=request.user, instance=instance)
+        if body.errors:
+            raise exceptions.ValidationError(body.errors)
+        return body
+
+    def answer(self, request, pk, code=status.HTTP_200_OK):
+        """The monitor as it is stored now."""
+        return Response({"data": resource(_monitors(request.user).get(pk=pk))}, status=code)
+
+
+class Monitors(MonitorView):
+    @extend_schema(
+        operation_id="monitors_list",
+        summary="List monitors",
+        description="Those of all your teams, oldest first.",
+        tags=["Monitors"],
+        parameters=words.FILTERS,
+        responses={200: OpenApiResponse(words.MANY, "A page of monitors; none is no error."), **words.COMMON},
+    )
+    def get(self, request):
+        pagination = Pagination()
+        monitors = _filtered(_monitors(request.user), request.query_params).order_by("id")
+        page = pagination.paginate_queryset(monitors, request)
+        return pagination.get_paginated_response([resource(monitor) for monitor in page])
+
+    @extend_schema(
+        operation_id="monitors_create",
+        summary="Create a monitor",
+        description="It is checked at once. Only `url` is needed.",
+        tags=["Monitors"],
+        request=words.BODY,
+        responses={201: OpenApiResponse(words.ONE, "Made."), 422: words.INVALID, **words.COMMON},
+    )
+    def post(self, request):
+        monitor = self.body(request, _team(request)).save()
+        return self.answer(request, monitor.pk, status.HTTP_201_CREATED)
+
+
+class OneMonitor(MonitorView):
+    @extend_schema(
+        operation_id="monitors_read",
+        summary="Read a monitor",
+        tags=["Monitors"],
+        parameters=[words.ID],
+        responses={200: OpenApiResponse(words.ONE, "Found."), 404: words.MISSING, **words.COMMON},
+    )
+    def get(self, request, id):
+        return Response({"data": resource(self.found(request, id))})
+
+    @extend_schema(
+        operation_id="monitors_change",
+        summary="Change a monitor",
+        description="Takes effect at its next check. What the body leaves out stays as it is; `PUT` does the same.",
+        tags=["Monitors"],
+        parameters=[words.ID],
+        request=words.BODY,
+        responses={
+            200: OpenApiResponse(words.ONE, "Changed."),
+            404: words.MISSING,
+            422: words.INVALID,
+            **words.COMMON,
+        },
+    )
+    def patch(self, request, id):
+        pk = self.found(request, id).pk
+        with transaction.atomic():
+            # Nobody else changes it while a partial body is completed with what is stored.
+            list(Schedule.objects.select_for_update().filter(pk=pk))
+            monitor = self.found(request, id)
+            body = self.body(request, monitor.team, monitor)
+            body.save()
+            if body.paused != monitor.paused:
+                (actions.pause if body.paused else actions.resume)(monitor)
+        return self.answer(request, pk)
+
+    @extend_schema(exclude=True)
+    def put(self, request, id):
+        return self.patch(request, id)
+
+    @extend_schema(
+        operation_id="monitors_delete",
+        summary="Delete a monitor",
+        description="It is no longer checked or shown. On its page this can be undone for an hour.",
+        tags=["Monitors"],
+        parameters=[words.ID],
+        responses={204: OpenApiResponse(None, "Deleted."), 404: words.MISSING, **words.COMMON},
+    )
+    def delete(self, request, id):
+        actions.delete(self.found(request, id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _filtered(monitors, params):
+    """Exact filters; a text no column can hold matches nothing."""
+    wanted = {name: params[name] for name in ("url", "pronounceable_name", "team_name") if name in params}
+    if any("\0" in text for text in wanted.values()):
+        return monitors.none()
+    if "url" in wanted:
+        monitors = monitors.filter(target__in=_spellings(wanted["url"]))
+    if "pronounceable_name" in wanted:
+        monitors = monitors.filter(name=wanted["pronounceable_name"])
+    if "team_name" in wanted:
+        monitors = monitors.filter(team__name=wanted["team_name"])
+    return monitors
+
+
+def _spellings(target):
+    """An address as it was typed, and as each kind stores it."""
+    found = {target}
+    for kind in KINDS:
+        with suppress(ValueError):
+            found.add(kind.clean_target(target, allow_private=True))
+    return found
+
+
+def _team(request):
+    """The team named in the body, of which the caller must be a member, or the caller's own."""
+    name = request.data.get("team_name")
+    if name is None:
+        return request.user.ensure_team()
+    team = Team.objects.filter(members=request.user, name=name).first() if _storable(name) else None
+    if team is None:
+        raise exceptions.ValidationError({"team_name": ["You are in no team of this name."]})
+    return team
+
+
+def _storable(text):
+    return isinstance(text, str) and "\0" not in text

@@ -1,0 +1,201 @@
+"""What the OpenAPI document says about monitors, read from the form and the options of every kind there is."""
+
+from django import forms
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+
+from monitors.forms import DEFAULT_KIND, MonitorForm
+from monitors.probes.base import Reason
+from monitors.probes.kinds import KINDS
+from monitors.probes.options import HeadersField, StatusesField
+from monitors.serializers import ABSENT, FIELD_NAMES, option_name, types
+
+STATUSES = ["pending", "up", "validating", "down", "maintenance", "paused"]
+TEXT, WHOLE, FLAG = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
+TIME = {"type": "string", "format": "date-time", "nullable": True}
+HEADERS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"id": TEXT, "name": TEXT, "value": TEXT, "_destroy": {**FLAG, "writeOnly": True}},
+    },
+}
+OBSERVED = {
+    "status": {
+        **TEXT,
+        "enum": STATUSES,
+        "description": "While nothing can be measured it is `pending`, and `flags` holds `nodata`.",
+    },
+    "flags": {
+        "type": "array",
+        "items": {**TEXT, "enum": ["confirming", "partial", "nodata"]},
+        "description": "`confirming`: it failed, not yet often enough to count. `partial`: too few regions see it "
+        "down. `nodata`: nothing can be measured at present.",
+    },
+    "paused_at": TIME,
+    "last_checked_at": TIME,
+    "last_reason": {
+        **TEXT,
+        "nullable": True,
+        "enum": [reason.value for reason in Reason],
+        "description": "Why the last check was not up.",
+    },
+    "last_detail": {**TEXT, "nullable": True, "description": "The same as a sentence."},
+    "last_response_ms": {
+        "type": "number",
+        "nullable": True,
+        "description": "How long the last whole answer took, in milliseconds.",
+    },
+    "created_at": TIME,
+    "updated_at": TIME,
+}
+# The words of these are the wire's and not the form's.
+WORDS = {
+    "request_timeout": "Seconds until a check counts as failed; milliseconds for ping, tcp, udp, smtp, pop, imap "
+    "and dns. At most 60 s, and no more than `check_frequency` or 10 s, whichever is longer. Left out: 5 to 10 s.",
+    "monitor_type": "What counts as up. `status`: a good status. `expected_status_code`: one of "
+    "`expected_status_codes`. `keyword`, `keyword_absence`: the page contains `required_keyword`, or does not.",
+    "http_method": "Upper or lower case; answered in lower case.",
+    "regions": "The short names of the regions it is checked from. `null` or left out: all of them.",
+    "request_headers": "Values are stored encrypted and shown masked. When changing, an item with `id` changes that "
+    "header, or removes it with `_destroy`; one without replaces the header of its name, or is added.",
+    "required_keyword": "Text to look for on the page, in upper or lower case.",
+    "expected_status_codes": "Empty: 200 to 299, or 200 to 399 where redirects are not followed.",
+}  # fmt: skip
+EXAMPLE = {"url": "https://example.com", "pronounceable_name": "Shop", "check_frequency": 30}
+
+
+def components():
+    """The objects of this API, by name."""
+    return {
+        "Monitor": {
+            "type": "object",
+            "properties": {
+                "id": TEXT,
+                "type": {**TEXT, "enum": ["monitor"]},
+                "attributes": {"$ref": "#/components/schemas/MonitorAttributes"},
+                "relationships": {"type": "object"},
+            },
+        },
+        "MonitorAttributes": {"type": "object", "properties": _attributes()},
+        "MonitorSettings": {
+            "type": "object",
+            "description": "What may be set. What is left out keeps its value, or has its default in a new "
+            "monitor; `null` is the default. Everything else in a body is ignored.",
+            "properties": _settings(),
+            "example": EXAMPLE,
+        },
+        "Pagination": {
+            "type": "object",
+            "description": "Absolute links that keep the filter.",
+            "properties": {
+                name: {**TEXT, "format": "uri", "nullable": name in {"prev", "next"}}
+                for name in ("first", "last", "prev", "next")
+            },
+        },
+    }
+
+
+def _settings():
+    found = {}
+    for name, wire in FIELD_NAMES.items():
+        found[wire] = field_schema(wire, MonitorForm.base_fields[name])
+    found["monitor_type"]["enum"] = types()
+    found["timeout"] = {"type": "number", "description": "The same as `request_timeout`, always in seconds."}
+    found["paused"] = {**FLAG, "default": False, "description": "Whether checking is stopped."}
+    found["team_name"] = {**TEXT, "description": "The team a new monitor belongs to. Left out: your own."}
+    for kind in KINDS:
+        for name, field in kind.Options.base_fields.items():
+            if name != "keyword_mode":
+                _add_option(found, kind, option_name(name), field)
+    return found
+
+
+def _add_option(found, kind, wire, field):
+    """Options that several kinds share are described by the first of them."""
+    part = field_schema(wire, field)
+    if kind.name != DEFAULT_KIND and wire not in found:
+        part["description"] = f"{part['description']} Only for `{kind.name}`."
+    found.setdefault(wire, part)
+
+
+def _attributes():
+    settings = {name: {k: v for k, v in part.items() if k != "default"} for name, part in _settings().items()}
+    absent = {
+        name: {"nullable": True, "description": f"Always `{str(value).lower().replace('none', 'null')}` so far."}
+        for name, value in ABSENT.items()
+        if name not in settings
+    }
+    return {**settings, **OBSERVED, **absent}
+
+
+def field_schema(wire, field):
+    """An OpenAPI schema of a form field; `wire`: its name on the wire."""
+    text = WORDS.get(wire) or f"{field.label}. {field.help_text}".strip()
+    found = {**_shape(field), "description": text}
+    for attribute, keyword in (("min_value", "minimum"), ("max_value", "maximum"), ("max_length", "maxLength")):
+        if getattr(field, attribute, None) is not None and found["type"] != "array":
+            found[keyword] = getattr(field, attribute)
+    if field.initial is not None:
+        found["default"] = field.initial.lower() if wire == "http_method" else field.initial
+    return found
+
+
+# The first match is meant: a field may be several of these.
+SHAPES = [
+    (HeadersField, HEADERS),
+    (StatusesField, {"type": "array", "items": WHOLE}),
+    (forms.MultipleChoiceField, {"type": "array", "items": TEXT, "nullable": True}),
+    (forms.BooleanField, FLAG),
+    (forms.FloatField, {"type": "number"}),
+    (forms.IntegerField, WHOLE),
+    (forms.Field, TEXT),
+]
+
+
+def _shape(field):
+    shape = next(shape for form_field, shape in SHAPES if isinstance(field, form_field))
+    choices = [value for value, _ in getattr(field, "choices", [])]
+    return {**shape, "enum": choices} if shape is TEXT and choices else dict(shape)
+
+
+class MonitorSchema(AutoSchema):
+    """Puts the objects into the document together with the first call that names them."""
+
+    def get_operation(self, path, path_regex, path_prefix, method, registry):
+        for name, part in components().items():
+            component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part)
+            registry.register_on_missing(component)
+        return super().get_operation(path, path_regex, path_prefix, method, registry)
+
+
+def _ref(name):
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _errors(text, errors):
+    return OpenApiResponse(
+        {"type": "object", "properties": {"errors": {}}}, text, [OpenApiExample("error", {"errors": errors})]
+    )
+
+
+ONE = {"type": "object", "properties": {"data": _ref("Monitor")}}
+MANY = {
+    "type": "object",
+    "properties": {"data": {"type": "array", "items": _ref("Monitor")}, "pagination": _ref("Pagination")},
+}
+BODY = {"application/json": _ref("MonitorSettings")}
+ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="The monitor's `id`.")
+FILTERS = [
+    OpenApiParameter("url", str, description="Only monitors of exactly this address."),
+    OpenApiParameter("pronounceable_name", str, description="Only monitors of exactly this name."),
+    OpenApiParameter("team_name", str, description="Only monitors of the team of this name."),
+    OpenApiParameter("page", int, description="From 1 on."),
+    OpenApiParameter("per_page", int, description="50 unless told otherwise, at most 250."),
+]
+NO_TOKEN = _errors("No valid token.", "Invalid Team API token. How to find your Team API token: …")
+MISSING = _errors("There is none with this id, or it is not yours.", "Resource type monitor with id = 7 was not found")
+INVALID = _errors("A setting cannot be; the errors say which and why.", {"url": ["Can't be blank."]})
+TOO_MANY = _errors("Too many calls; `Retry-After` says how long to wait.", "Request was throttled.")
+COMMON = {401: NO_TOKEN, 429: TOO_MANY}

@@ -1,0 +1,16 @@
+"""REST addresses of monitors, and of the reference."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from monitors import api, api_clones
+from uptime.api import docs
+
+urlpatterns = [
+    path("website", api_clones.Websites.as_view(), name="website"),
+    path("status/<str:id>", api_clones.Status.as_view(), name="website_status"),
+    path("api/v2/monitors", api.Monitors.as_view(), name="api_monitors"),
+    path("api/v2/monitors/<str:id>", api.OneMonitor.as_view(), name="api_monitor"),
+    path("api/schema", SpectacularJSONAPIView.as_view(permission_classes=[]), name="schema"),
+    path("api/docs", docs, name="api_docs"),
+]

@@ -1,0 +1,323 @@
+"""The one description of a monitor's settings: pages, both APIs and their documentation read this form.
+
+What every monitor has is declared here; what only a kind knows comes from the kind's own `Options` form, found through
+the registry. A new kind is therefore in the form without a line here.
+"""
+
+from urllib.parse import urlsplit
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db.models import Q
+
+from monitors.domain.slots import default_timeout, max_timeout
+from monitors.models import Monitor, Region
+from monitors.probes.kinds import KINDS
+from uptime import actions
+
+MAX_INTERVAL = MAX_PERIOD = 86_400  # seconds: a day
+MIN_TIMEOUT = 0.5  # seconds
+MASK = "••••"
+DEFAULT_KIND = Monitor._meta.get_field("kind").default
+QUORUMS = {
+    "majority": "Most of its regions",
+    "any": "Any one region",
+    "all": "All of its regions",
+    "at_least": "At least so many",
+}
+# Fields as a page groups them; options of the kind that are named nowhere come last.
+SECTIONS = {
+    "What to check": ["kind", "target", "name"],
+    "When": ["interval", "timeout"],
+    "What counts as up": ["expected_statuses", "keyword", "keyword_mode"],
+    "Regions and verdict": [
+        "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
+    ],
+}  # fmt: skip
+LAST_SECTION = "Request"
+
+
+def default_of(name):
+    return Monitor._meta.get_field(name).default
+
+
+class MonitorForm(forms.Form):
+    """Settings of a new monitor of `team`, or of `instance`. What is left empty has its default."""
+
+    use_required_attribute = False  # the server says better what is missing
+
+    kind = forms.ChoiceField(label="Type")
+    target = forms.CharField(label="Address", widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}))
+    name = forms.CharField(
+        label="Name",
+        max_length=100,
+        required=False,
+        help_text="What lists and messages call it. Empty: its host.",
+    )
+    interval = forms.IntegerField(
+        label="Check every",
+        min_value=1,
+        max_value=MAX_INTERVAL,
+        required=False,
+        help_text="Seconds between two checks, from 1 to 86,400.",
+    )
+    timeout = forms.FloatField(
+        label="Timeout",
+        min_value=MIN_TIMEOUT,
+        required=False,
+        help_text="Seconds until a check counts as failed: at most 60, and no more than the time between two checks or "
+        "10. Empty: 5 to 10, by how often it is checked.",
+    )
+    regions = forms.MultipleChoiceField(
+        label="Regions",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Where it is checked from. None chosen: all of them.",
+    )
+    quorum = forms.ChoiceField(
+        label="It is down when it fails from",
+        choices=list(QUORUMS.items()),
+        required=False,
+        help_text="With “any one region”, one region is enough to open an incident, even if only its own "
+        "network is ill.",
+    )
+    at_least = forms.IntegerField(
+        label="So many regions",
+        min_value=1,
+        max_value=100,
+        required=False,
+        help_text="Only for “at least so many”.",
+    )
+    confirm = forms.IntegerField(
+        label="Failed rounds until down",
+        min_value=1,
+        max_value=10,
+        required=False,
+        help_text="In a row. 1 is quickest; 2 lets a single hiccup pass.",
+    )
+    recover = forms.IntegerField(
+        label="Good rounds until up again",
+        min_value=1,
+        max_value=10,
+        required=False,
+        help_text="In a row.",
+    )
+    confirmation_period = forms.IntegerField(
+        label="Wait before an incident",
+        min_value=0,
+        max_value=MAX_PERIOD,
+        required=False,
+        help_text="Seconds a failure must last at least. 0: the rounds above are enough.",
+    )
+    recovery_period = forms.IntegerField(
+        label="Wait before it is resolved",
+        min_value=0,
+        max_value=MAX_PERIOD,
+        required=False,
+        help_text="Seconds a recovery must last at least. 0: the rounds above are enough.",
+    )
+
+    def __init__(self, data=None, *, team, user, instance=None, kind=None):
+        self.team, self.user, self.instance = team, user, instance
+        chosen = instance.kind if instance else kind or (data or {}).get("kind")
+        self.kind = KINDS.get(chosen if chosen in KINDS else DEFAULT_KIND)
+        self.shown = values(self.kind, instance)
+        super().__init__(data, initial=self.shown)
+        self.options = self.kind.Options(data, initial=self.shown)
+        self._regions = Region.objects.filter(Q(enabled=True) | Q(monitors=instance) if instance else Q(enabled=True))
+        self._tune_fields()
+
+    def _tune_fields(self):
+        fields = self.fields
+        fields["kind"].choices = [(each.name, each.label) for each in KINDS]
+        fields["kind"].required = False
+        if self.instance or len(KINDS) == 1:
+            fields["kind"].widget = fields["kind"].hidden_widget()
+        fields["target"].label = self.kind.target_label
+        fields["target"].validators = []  # the kind's own rule says what is wrong, and the way out
+        fields["name"].validators.append(
+            RegexValidator(
+                "[\x00-\x1f\x7f-\x9f\u2028\u2029]", "Leave line breaks and control characters out.", inverse_match=True
+            )
+        )
+        fields["regions"].choices = [(each.slug, each.name) for each in self._regions.distinct()]
+
+    @classmethod
+    def of(cls, given, *, team, user, instance=None, kind=None):
+        """A bound form from JSON values: what is left out keeps the instance's value, or has its default."""
+        found = instance.kind if instance else kind or given.get("kind")
+        start = values(KINDS.get(found if found in KINDS else DEFAULT_KIND), instance)
+        return cls({**start, **given}, team=team, user=user, instance=instance, kind=kind)
+
+    def __getitem__(self, name):
+        return self.options[name] if name in self.options.fields else super().__getitem__(name)
+
+    def __iter__(self):
+        for _, fields in self.sections():
+            yield from fields
+
+    def sections(self):
+        """Pairs of a title and its bound fields, for any template that shows forms."""
+        rest = [name for name in self.options.fields if not any(name in names for names in SECTIONS.values())]
+        for title, names in [*SECTIONS.items(), (LAST_SECTION, rest)]:
+            bound = [self[name] for name in names if name in self.fields or name in self.options.fields]
+            if bound:
+                yield title, bound
+
+    def full_clean(self):
+        super().full_clean()
+        if self.is_bound:
+            self._errors.update(self.options.errors)
+
+    def clean_kind(self):
+        return self.kind.name
+
+    def clean_target(self):
+        text = self.cleaned_data["target"]
+        if self.instance and text == self.instance.target:
+            return text
+        try:
+            return self.kind.clean_target(text, allow_private=settings.ALLOW_PRIVATE_TARGETS)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+    def clean_regions(self):
+        """The regions themselves; none chosen means every enabled one."""
+        slugs = self.cleaned_data["regions"]
+        return [each for each in self._regions.distinct() if (each.slug in slugs if slugs else each.enabled)]
+
+    def clean(self):
+        cleaned = super().clean()
+        for name in ("interval", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period"):
+            if cleaned.get(name) in {None, ""} and name not in self.errors:
+                cleaned[name] = settings.DEFAULT_CHECK_INTERVAL if name == "interval" else default_of(name)
+        if "target" in cleaned:
+            cleaned["name"] = cleaned.get("name") or _host(cleaned["target"])
+        self._clean_timeout(cleaned)
+        self._clean_at_least(cleaned)
+        self._clean_options(cleaned)
+        return cleaned
+
+    def _clean_timeout(self, cleaned):
+        interval, timeout = cleaned.get("interval"), cleaned.get("timeout")
+        if interval is None or "timeout" in self.errors:
+            return
+        cleaned["timeout_ms"] = default_timeout(interval) if timeout is None else round(timeout * 1000)
+        limit = max_timeout(interval)
+        if cleaned["timeout_ms"] > limit:
+            rarer = ", or check less often" if limit < max_timeout(MAX_INTERVAL) else ""
+            self.add_error(
+                "timeout",
+                f"At most {limit // 1000} seconds when checked every {interval} s. Lower it{rarer}.",
+            )
+
+    def _clean_at_least(self, cleaned):
+        regions = cleaned.get("regions", [])
+        if cleaned.get("quorum") == "at_least" and cleaned.get("at_least", 0) > len(regions) > 0:
+            self.add_error(
+                "at_least",
+                f"Only {len(regions)} of the regions check it, so {cleaned['at_least']} can never agree. "
+                "Lower it, or choose more regions.",
+            )
+
+    def _clean_options(self, cleaned):
+        if self.options.errors:
+            return
+        stored = (self.instance.secrets if self.instance else None) or {}
+        cleaned["options"], cleaned["secrets"] = {}, {}
+        for name, value in self.options.cleaned_data.items():
+            if name not in self.kind.secret_fields:
+                cleaned["options"][name] = value
+                continue
+            secret = unmasked(value, stored.get(name))
+            if _holds_mask(secret):
+                self.options.add_error(name, f"Enter the value again: nothing is stored for “{MASK}” here.")
+            elif secret:
+                cleaned["secrets"][name] = secret
+
+    def save(self, **more):
+        """Make or change the monitor; `more`: attributes of it that are not in the form. Returns it."""
+        names = [
+            "name", "target", "interval", "timeout_ms", "options", "secrets", "regions", "quorum", "at_least",
+            "confirm", "recover", "confirmation_period", "recovery_period",
+        ]  # fmt: skip
+        fields = {name: self.cleaned_data[name] for name in names}
+        if not self.instance:
+            return actions.create(self.team, self.user, {"kind": self.kind.name, **fields, **more})
+        if self.options.cleaned_data == _cleaned(self.kind, self.shown):
+            # Spelled out or not: the same options are no new configuration.
+            del fields["options"], fields["secrets"]
+        return actions.change(self.instance, {**fields, **more})
+
+
+def values(kind, instance=None):
+    """What a form of `kind` shows at first, and what a program's partial body is completed with; secrets are masked."""
+    options = {name: field.initial for name, field in kind.Options.base_fields.items() if field.initial is not None}
+    if instance is None:
+        return {**options, "kind": kind.name, "interval": settings.DEFAULT_CHECK_INTERVAL} | {
+            name: default_of(name)
+            for name in ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period")
+        }
+    names = ("kind", "target", "name", "interval", "quorum", "at_least", "confirm", "recover")
+    return {
+        **options,
+        **instance.options,
+        **masked(instance.secrets or {}),
+        **{name: getattr(instance, name) for name in (*names, "confirmation_period", "recovery_period")},
+        "timeout": seconds(instance.timeout_ms),
+        "regions": [region.slug for region in instance.regions.all()],
+    }
+
+
+def seconds(ms):
+    """Whole where it is whole: 5, not 5.0."""
+    return ms // 1000 if ms % 1000 == 0 else ms / 1000
+
+
+def masked(secret):
+    """`secret` as it may be shown: text keeps its last four characters, and only if more than as many stay hidden."""
+    if isinstance(secret, str):
+        return secret and MASK + (secret[-4:] if len(secret) > 8 else "")
+    if isinstance(secret, list):
+        return [masked(each) for each in secret]
+    if isinstance(secret, dict):
+        return {key: value if key == "name" else masked(value) for key, value in secret.items()}
+    return secret
+
+
+def unmasked(given, stored):
+    """`given` with every part that is the mask of a stored part replaced by that part."""
+    if isinstance(given, list) and isinstance(stored, list):
+        left = list(stored)
+        return [_take(left, each) for each in given]
+    return stored if stored is not None and given == masked(stored) else given
+
+
+def _take(left, given):
+    for at, each in enumerate(left):
+        if masked(each) == given:
+            return left.pop(at)
+    return given
+
+
+def _holds_mask(value):
+    if isinstance(value, list | dict):
+        return any(_holds_mask(each) for each in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and value.startswith(MASK)
+
+
+def _cleaned(kind, shown):
+    form = kind.Options.of({name: shown[name] for name in kind.Options.base_fields if name in shown})
+    form.full_clean()
+    return form.cleaned_data
+
+
+def _host(target):
+    """A name for a monitor nobody named: the host of an address, or the target as it is."""
+    try:
+        host = urlsplit(target).hostname
+    except ValueError:
+        host = None
+    return (host or target)[:100]

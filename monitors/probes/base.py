@@ -1,0 +1,318 @@
+"""The messages of probing: Check (the order), Outcome (what was seen) and Reason (why it was not UP).
+
+Checks and outcomes travel between centre and regions as compact JSON lists. `from_wire` trusts nobody: it raises
+ValueError for whatever is missing, of another type, out of range or contradictory.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self, TypeVar
+
+from monitors.domain.slots import Ms
+from monitors.domain.verdict import Vote
+
+MAX_DETAIL = 300  # characters
+MAX_TIMEOUT_MS = 60_000  # no monitor may ask for more
+MAX_BIGINT = 2**63 - 1
+MAX_TIME: Ms = 253_402_300_799_999  # the end of the year 9999, the last moment everybody can write down
+MAX_DURATION_MS = 3_600_000.0
+
+DOWN, NODATA = Vote.DOWN, Vote.NODATA
+T = TypeVar("T")
+
+
+class Reason(StrEnum):
+    """Why a check did not end UP, from a closed list; each implies its vote.
+
+    DOWN is something the target did, NODATA something we failed to do. `label` goes on a badge, `explanation` is
+    one sentence for the person who asks."""
+
+    vote: Vote
+    label: str
+    explanation: str
+
+    def __new__(cls, value: str, vote: Vote, label: str, explanation: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.vote, member.label, member.explanation = vote, label, explanation
+        return member
+
+    # The connection
+    REFUSED = "refused", DOWN, "Connection refused", "The server is there, but nothing listens on this port."
+    RESET = "reset", DOWN, "Connection reset", "The server broke the connection off."
+    CLOSED = "closed", DOWN, "Connection closed", "The server hung up before its answer was complete."
+    UNREACHABLE = "unreachable", DOWN, "Unreachable", "The network reports that the server cannot be reached."
+
+    # Timeouts, by what was waited for
+    TIMEOUT_DNS = "timeout_dns", DOWN, "DNS timeout", "The name servers did not tell the address in time."
+    TIMEOUT_CONNECT = "timeout_connect", DOWN, "Connect timeout", "The server accepted no connection in time."
+    TIMEOUT_TLS = "timeout_tls", DOWN, "TLS timeout", "The server did not finish the TLS handshake in time."
+    TIMEOUT_FIRST_BYTE = (
+        "timeout_first_byte",
+        DOWN,
+        "No answer in time",
+        "The server took the request and did not begin to answer in time.",
+    )
+    TIMEOUT_TRANSFER = (
+        "timeout_transfer",
+        DOWN,
+        "Answer too slow",
+        "The server began to answer and did not finish in time.",
+    )
+
+    # TLS
+    TLS_UNTRUSTED = (
+        "tls_untrusted",
+        DOWN,
+        "Certificate not trusted",
+        "The certificate is self-signed, or its chain is incomplete or of an unknown authority.",
+    )
+    TLS_EXPIRED = "tls_expired", DOWN, "Certificate expired", "A certificate is outside its period of validity."
+    TLS_NAME_MISMATCH = (
+        "tls_name_mismatch",
+        DOWN,
+        "Certificate for another name",
+        "The certificate does not cover the name that was asked for.",
+    )
+    TLS_ERROR = "tls_error", DOWN, "TLS failure", "The TLS handshake failed."
+
+    # The answer
+    STATUS = "status", DOWN, "Unexpected status", "The server answered with a status that is not expected."
+    KEYWORD_MISSING = "keyword_missing", DOWN, "Keyword missing", "The page does not contain the keyword."
+    KEYWORD_PRESENT = "keyword_present", DOWN, "Keyword found", "The page contains the unwanted keyword."
+    TOO_MANY_REDIRECTS = "too_many_redirects", DOWN, "Too many redirects", "The redirects come to no end."
+    BAD_REDIRECT = "bad_redirect", DOWN, "Bad redirect", "The server redirects to no usable address."
+    BLOCKED_REDIRECT = (
+        "blocked_redirect",
+        DOWN,
+        "Redirect to a private address",
+        "The server redirects into a private network, where checks do not follow.",
+    )
+    RATE_LIMITED = (
+        "rate_limited",
+        DOWN,
+        "Rate limited",
+        "The server says it is asked too often: choose a longer interval or exempt our checks.",
+    )
+    BLOCKED = (
+        "blocked",
+        DOWN,
+        "Blocked by a firewall",
+        "A web application firewall challenges our checks: allow them by User-Agent or address.",
+    )
+    PROTOCOL_ERROR = "protocol_error", DOWN, "Not valid HTTP", "The answer breaks the rules of the protocol."
+    BODY_TOO_LARGE = (
+        "body_too_large",
+        DOWN,
+        "Page too large",
+        "The keyword is not in the first megabyte, and no more of a page is read.",
+    )
+    HEADER_TOO_LARGE = (
+        "header_too_large",
+        DOWN,
+        "Headers too large",
+        "The headers of the answer are larger than browsers accept.",
+    )
+
+    # Names
+    DNS_NOT_FOUND = "dns_not_found", DOWN, "Name not found", "The name does not exist or has no address."
+    DNS_FAILED = "dns_failed", DOWN, "DNS failure", "The name servers of this name give no proper answer."
+
+    # What we failed to see
+    MISSED_WINDOW = "missed_window", NODATA, "Too late", "The check came to its turn too late and was left out."
+    REGION_OFFLINE = "region_offline", NODATA, "Region offline", "The region gave no sign of life."
+    REGION_SICK = "region_sick", NODATA, "Region not trusted", "The region had trouble of its own."
+    LOST = "lost", NODATA, "Result lost", "The check was sent, and no result came back."
+    NOT_DISPATCHED = "not_dispatched", NODATA, "Not sent", "The check was never sent to the region."
+    WORKER_STOPPING = "worker_stopping", NODATA, "Worker stopped", "The worker was stopped during the check."
+    BLOCKED_ADDRESS = (
+        "blocked_address",
+        NODATA,
+        "Private address",
+        "The name leads into a private network, where this region does not look.",
+    )
+    RESOLVER_SICK = "resolver_sick", NODATA, "Our DNS failed", "The region's own name servers did not answer."
+    LOCAL_ERROR = "local_error", NODATA, "Trouble on our side", "The region could not carry out the check."
+    STALE_CONFIG = "stale_config", NODATA, "Older settings", "The monitor was changed during the check."
+    THROTTLED = "throttled", NODATA, "Held back", "Too many checks go to this domain; this one was left out."
+    BAD_CHECK = "bad_check", NODATA, "Settings not usable", "The region cannot make sense of the settings."
+
+    @property
+    def is_timeout(self) -> bool:
+        return self.value.startswith("timeout_")
+
+
+@dataclass(slots=True)
+class Check:
+    """The order to probe one monitor from one region for one slot.
+
+    `target`: the URL, or what the kind takes instead. `options`: the kind's cleaned options, secrets included,
+    and therefore never printed."""
+
+    monitor: int
+    slot: Ms
+    version: int
+    kind: str
+    target: str
+    timeout_ms: int
+    lateness_ms: int
+    options: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def to_wire(self) -> list[Any]:
+        return [
+            self.monitor,
+            self.slot,
+            self.version,
+            self.kind,
+            self.target,
+            self.timeout_ms,
+            self.lateness_ms,
+            self.options,
+        ]
+
+    @classmethod
+    def from_wire(cls, wire: object) -> Self:
+        monitor, slot, version, kind, target, timeout_ms, lateness_ms, options = _items(wire, 8)
+        if not isinstance(options, dict):
+            raise ValueError("options are not an object")  # noqa: TRY004 - from_wire promises ValueError
+        return cls(
+            monitor=_whole(monitor, "monitor", 1, MAX_BIGINT),
+            slot=_whole(slot, "slot", 0, MAX_TIME),
+            version=_whole(version, "version", 0, MAX_BIGINT),
+            kind=_text(kind, "kind", 50),
+            target=_text(target, "target", 2048),
+            timeout_ms=_whole(timeout_ms, "timeout_ms", 1, MAX_TIMEOUT_MS),
+            lateness_ms=_whole(lateness_ms, "lateness_ms", 0, MAX_TIMEOUT_MS),
+            options=options,
+        )
+
+
+@dataclass(slots=True)
+class Phases:
+    """Where the time of an attempt went, in milliseconds, summed over redirects; None: it never came so far."""
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+    transfer: float | None = None
+
+    def to_wire(self) -> list[float | None]:
+        return [self.dns, self.connect, self.tls, self.first_byte, self.transfer]
+
+    @classmethod
+    def from_wire(cls, wire: object) -> Self:
+        return cls(*(_optional(item, _duration) for item in _items(wire, 5)))
+
+    def __add__(self, other: "Phases") -> "Phases":
+        pairs = zip(self.to_wire(), other.to_wire(), strict=True)
+        return Phases(*(b if a is None else a if b is None else round(a + b, 2) for a, b in pairs))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the probe saw.
+
+    `response_ms`: from the start of the last attempt to the last byte of its answer; None where no answer came.
+    `attempts`: 0 when nothing was tried. `address`: the IP address last connected to. `detail`: a sentence for
+    people without control characters, at most MAX_DETAIL long."""
+
+    monitor: int
+    slot: Ms
+    version: int
+    vote: Vote
+    reason: Reason | None = None
+    started_at: Ms | None = None
+    response_ms: float | None = None
+    phases: Phases = field(default_factory=Phases)
+    attempts: int = 0
+    status_code: int | None = None
+    address: str = ""
+    detail: str = ""
+
+    def to_wire(self) -> list[Any]:
+        return [
+            self.monitor,
+            self.slot,
+            self.version,
+            self.vote.value,
+            self.reason.value if self.reason else None,
+            self.started_at,
+            self.response_ms,
+            self.phases.to_wire(),
+            self.attempts,
+            self.status_code,
+            self.address,
+            self.detail,
+        ]
+
+    @classmethod
+    def from_wire(cls, wire: object) -> Self:
+        monitor, slot, version, vote, reason, started_at, response_ms, phases, *rest = _items(wire, 12)
+        attempts, status_code, address, detail = rest
+        outcome = cls(
+            monitor=_whole(monitor, "monitor", 1, MAX_BIGINT),
+            slot=_whole(slot, "slot", 0, MAX_TIME),
+            version=_whole(version, "version", 0, MAX_BIGINT),
+            vote=Vote(_text(vote, "vote", 10)),
+            reason=None if reason is None else _reason(reason),
+            started_at=_optional(started_at, lambda item: _whole(item, "started_at", 0, MAX_TIME)),
+            response_ms=_optional(response_ms, _duration),
+            phases=Phases.from_wire(phases),
+            attempts=_whole(attempts, "attempts", 0, 10),
+            status_code=_optional(status_code, lambda item: _whole(item, "status_code", 0, 999)),
+            address=_text(address, "address", 64),
+            detail=_text(detail, "detail", MAX_DETAIL),
+        )
+        if outcome.vote is not (outcome.reason.vote if outcome.reason else Vote.UP):
+            raise ValueError(f"vote {outcome.vote} contradicts reason {outcome.reason}")
+        return outcome
+
+
+def printable(text: str, limit: int = MAX_DETAIL) -> str:
+    """`text` safe to show anywhere: control, bidi and other invisible characters are escaped (\\x1b, \\u202e), and
+    more than `limit` characters are cut with an ellipsis."""
+    if not text.isprintable():
+        text = "".join(
+            char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[: limit + 1]
+        )
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _items(wire: object, count: int) -> list[Any]:
+    if not isinstance(wire, list | tuple) or len(wire) != count:
+        raise ValueError(f"not a list of {count} items")
+    return list(wire)
+
+
+def _whole(item: object, name: str, least: int, most: int) -> int:
+    if type(item) is not int or not least <= item <= most:  # bool is an int, and not meant
+        raise ValueError(f"{name} is not a whole number from {least} to {most}")
+    return item
+
+
+def _text(item: object, name: str, most: int) -> str:
+    if not isinstance(item, str) or len(item) > most or _CONTROL.search(item):
+        raise ValueError(f"{name} is not clean text of at most {most} characters")
+    return item
+
+
+def _duration(item: object) -> float:
+    number = float(item) if type(item) in (int, float) else math.nan  # type: ignore[arg-type]
+    if not 0 <= number <= MAX_DURATION_MS:
+        raise ValueError("a duration is not a number of milliseconds up to an hour")
+    return number
+
+
+def _reason(item: object) -> Reason:
+    return Reason(_text(item, "reason", 50))  # type: ignore[call-arg]
+
+
+def _optional(item: object, read: Callable[[object], T]) -> T | None:
+    return None if item is None else read(item)

@@ -1,0 +1,174 @@
+"""What a failed exchange means: from libcurl's number to a Reason and a sentence.
+
+Whatever cannot be laid at the target's door is NODATA: an error number nobody foresaw must not wake anybody up.
+"""
+
+import errno
+import os
+import ssl
+import time
+from collections.abc import Callable
+
+from monitors.probes.base import Phases, Reason
+from monitors.probes.kinds import Finding, Request
+from monitors.probes.transfer import MAX_HEADERS, Result
+from uptime.lib.resolver import Problem
+
+# What the operating system says when the trouble is on this machine.
+LOCAL_ERRNOS = frozenset(
+    {
+        errno.EACCES,
+        errno.EADDRINUSE,
+        errno.EADDRNOTAVAIL,
+        errno.EAFNOSUPPORT,
+        errno.EMFILE,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.EPERM,
+        errno.EPROTONOSUPPORT,
+    }
+)
+
+# libcurl-errors(3); pycurl has names for some only.
+UNSUPPORTED_PROTOCOL, COULDNT_CONNECT, WEIRD_SERVER_REPLY, HTTP2, PARTIAL_FILE = 1, 7, 8, 16, 18
+OPERATION_TIMEDOUT, SSL_CONNECT_ERROR, GOT_NOTHING, SEND_ERROR, RECV_ERROR = 28, 35, 52, 55, 56
+SSL_CERTPROBLEM, SSL_CIPHER, PEER_FAILED_VERIFICATION, BAD_CONTENT_ENCODING = 58, 59, 60, 61
+SSL_INVALIDCERTSTATUS, TOO_LARGE = 91, 100
+
+SILENT_ENDS = frozenset({GOT_NOTHING, PARTIAL_FILE})
+BROKEN_PIPES = frozenset({RECV_ERROR, SEND_ERROR, SSL_CONNECT_ERROR})
+PROTOCOL_ERRORS = frozenset({UNSUPPORTED_PROTOCOL, WEIRD_SERVER_REPLY, HTTP2, RECV_ERROR, BAD_CONTENT_ENCODING})
+TLS_ERRORS = frozenset({SSL_CONNECT_ERROR, SSL_CERTPROBLEM, SSL_CIPHER, SSL_INVALIDCERTSTATUS})
+
+# X509_V_ERR_* of OpenSSL's x509_vfy.h
+_NOT_YET_VALID, _EXPIRED = 9, 10
+_SELF_SIGNED = frozenset({18, 19})
+_NAME_ERRORS = frozenset({0, 62, 64})  # 0: the chain is in order, so it was the name that libcurl refused
+
+
+def explain(request: Request, result: Result) -> Finding:
+    """Why an exchange failed."""
+    server = f"{_tried(result)} port {request.url.port}"
+    if result.denied:
+        reason = Reason.BLOCKED_REDIRECT if request.redirected else Reason.BLOCKED_ADDRESS
+        return Finding(reason, f"{request.url.host} leads to {result.denied}, where checks do not go")
+    if result.headers_too_large or result.code == TOO_LARGE:
+        return Finding(Reason.HEADER_TOO_LARGE, f"The headers are larger than {MAX_HEADERS // 1024} kB")
+    if result.code == PEER_FAILED_VERIFICATION:
+        return _certificate(request, result)
+    by_errno = _by_errno(result, server)
+    if by_errno:
+        return by_errno
+    if result.code in SILENT_ENDS or (result.code in BROKEN_PIPES and _is_end(result.message)):
+        return Finding(Reason.CLOSED, f"{server} closed the connection {_progress(result.phases)}")
+    if result.code in TLS_ERRORS:
+        return Finding(Reason.TLS_ERROR, f"The TLS handshake with {server} failed: {result.message}")
+    if result.code in PROTOCOL_ERRORS:
+        return Finding(Reason.PROTOCOL_ERROR, f"{server} did not answer in valid HTTP: {result.message}")
+    if result.code == OPERATION_TIMEDOUT:
+        return Finding(Reason.TIMEOUT_CONNECT, f"{server} accepted no connection in time")
+    if result.code == COULDNT_CONNECT:
+        return Finding(Reason.UNREACHABLE, f"No connection to {server}: {result.message}")
+    return Finding(Reason.LOCAL_ERROR, f"Unexpected error {result.code} of the HTTP library: {result.message}")
+
+
+def explain_timeout(request: Request, result: Result, timeout_ms: int) -> Finding:
+    """What was waited for when the time was up."""
+    phases, time = result.phases, f"{timeout_ms / 1000:g} s"
+    if phases.connect is None:
+        where = f"{_tried(result)} port {request.url.port}"
+        return Finding(Reason.TIMEOUT_CONNECT, f"No connection to {where} within {time}")
+    if request.url.scheme == "https" and phases.tls is None:
+        return Finding(Reason.TIMEOUT_TLS, f"No answer within {time}: connected, waiting for the TLS handshake")
+    if phases.first_byte is None:
+        return Finding(Reason.TIMEOUT_FIRST_BYTE, f"No answer within {time}: connected, waiting for the first byte")
+    return Finding(Reason.TIMEOUT_TRANSFER, f"The answer was not complete within {time}")
+
+
+def explain_name(host: str, problem: Problem | None) -> Finding:
+    """Why a name gave no address."""
+    if problem is Problem.NOT_FOUND:
+        return Finding(Reason.DNS_NOT_FOUND, f"{host} does not exist or has no address")
+    if problem is Problem.FAILED:
+        return Finding(Reason.DNS_FAILED, f"The name servers of {host} fail (SERVFAIL)")
+    return Finding(Reason.RESOLVER_SICK, f"This region's name servers gave no answer about {host}")
+
+
+def _by_errno(result: Result, server: str) -> Finding | None:
+    number = result.errno
+    if number in LOCAL_ERRNOS:
+        return Finding(Reason.LOCAL_ERROR, f"This region could not connect: {os.strerror(number)}")
+    known: dict[int, tuple[Reason, Callable[[], str]]] = {
+        errno.ECONNREFUSED: (Reason.REFUSED, lambda: f"Connection refused by {server}"),
+        errno.ECONNRESET: (Reason.RESET, lambda: f"Connection reset by {server} {_progress(result.phases)}"),
+        errno.EPIPE: (Reason.RESET, lambda: f"Connection reset by {server} {_progress(result.phases)}"),
+        errno.EHOSTUNREACH: (Reason.UNREACHABLE, lambda: f"No route to {server}"),
+        errno.ETIMEDOUT: (Reason.TIMEOUT_CONNECT, lambda: f"{server} accepted no connection in time"),
+    }
+    if number not in known:
+        return None
+    reason, detail = known[number]
+    return Finding(reason, detail())
+
+
+def _tried(result: Result) -> str:
+    return result.address or (result.tried[-1] if result.tried else "the server")
+
+
+def _is_end(message: str) -> bool:
+    """OpenSSL's and libcurl's words for a connection that ended without a word."""
+    return "eof" in message.lower() or "closed" in message.lower() or "SSL_ERROR_SYSCALL" in message
+
+
+def _progress(phases: Phases) -> str:
+    if phases.first_byte is not None:
+        return "before its answer was complete"
+    return "without an answer" if phases.connect is not None else "while connecting"
+
+
+def _certificate(request: Request, result: Result) -> Finding:
+    host = request.url.host
+    if result.verify_result in _NAME_ERRORS:
+        return Finding(Reason.TLS_NAME_MISMATCH, f"The certificate is not for {host}{_names(result)}")
+    if result.verify_result in (_EXPIRED, _NOT_YET_VALID):
+        return Finding(Reason.TLS_EXPIRED, _validity(result))
+    if result.verify_result in _SELF_SIGNED:
+        return Finding(Reason.TLS_UNTRUSTED, f"The certificate of {host} is self-signed or of an unknown authority")
+    return Finding(Reason.TLS_UNTRUSTED, f"The certificate of {host} is not trusted: {result.message}")
+
+
+def _names(result: Result) -> str:
+    """ ", but for a.example, b.example": what the server's own certificate covers."""
+    names = result.certificates[0].get("X509v3 Subject Alternative Name", "") if result.certificates else ""
+    covered = [each.strip().removeprefix("DNS:") for each in names.split(",")[:3] if each.strip()]
+    return f", but for {', '.join(covered)}" if covered else ""
+
+
+def _validity(result: Result) -> str:
+    """The first certificate of the chain that is outside its period of validity, in days."""
+    now = time.time()
+    for fields in result.certificates:
+        start, end = _moment(fields.get("Start date")), _moment(fields.get("Expire date"))
+        if end is not None and end < now:
+            return f"Certificate expired {_span(now - end)} ago"
+        if start is not None and start > now:
+            return f"Certificate is valid only in {_span(start - now)}"
+    return "A certificate of the chain is outside its period of validity"
+
+
+def _moment(text: str | None) -> float | None:
+    try:
+        return ssl.cert_time_to_seconds(text) if text else None
+    except ValueError:
+        return None
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86_400, "day"), (3600, "hour")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "less than an hour"

@@ -1,0 +1,154 @@
+"""A kind's options as one Django form, and the fields such forms share.
+
+The form is the only description of the options: dashboard, admin, API, import and documentation all read it. Its
+cleaned data is plain JSON. This module needs no Django settings, because regional workers have none.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Self
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+MAX_HEADERS = 20
+MAX_HEADER = 1024  # characters of a name and its value together
+
+# RFC 9110, 5.6.2: the characters of a header name.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FORBIDDEN_IN_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+# Headers that frame the message, that belong to one connection (RFC 9110, 7.6.1), or that open the metadata
+# services of clouds.
+_REFUSED_NAMES = """
+host content-length transfer-encoding connection keep-alive te trailer upgrade expect http2-settings
+metadata metadata-flavor
+"""
+_REFUSED = frozenset(_REFUSED_NAMES.split())
+_REFUSED_PREFIXES = ("proxy-", "x-aws-ec2-metadata-token", ":")
+
+Header = dict[str, str]
+
+
+class OptionsForm(forms.Form):
+    """The base of every kind's options."""
+
+    use_required_attribute = False  # the browser must not refuse what the server explains better
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """A bound form from JSON values in which anything may be left out: what is missing has its default."""
+        defaults = {name: field.initial for name, field in cls.base_fields.items() if field.initial is not None}
+        return cls({**defaults, **values})
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """The cleaned options of somebody who chose nothing."""
+        form = cls.of({})
+        form.full_clean()
+        return form.cleaned_data
+
+
+class HeadersField(forms.CharField):
+    """Request headers: lines "Name: value" from a page, or a list of {"name", "value"} from the API.
+
+    Cleans to that list. Refused: what frames the message or belongs to the connection, and anything a second
+    header could be smuggled in with (RFC 9110, 5.5)."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> list[Header]:  # type: ignore[override]
+        headers = _lines(value) if isinstance(value, str) else _pairs(value or [])
+        if len(headers) > MAX_HEADERS:
+            raise ValidationError(f"Send at most {MAX_HEADERS} headers, not {len(headers)}.")
+        for header in headers:
+            _check_header(header["name"], header["value"])
+        return headers
+
+    def validate(self, value: Any) -> None:
+        if self.required and not value:
+            raise ValidationError(self.error_messages["required"], code="required")
+
+    def run_validators(self, value: Any) -> None:
+        """Headers were checked one by one; a text field's own validators expect text."""
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return "\n".join(f"{each.get('name', '')}: {each.get('value', '')}" for each in value if isinstance(each, dict))
+
+
+def _lines(text: str) -> list[Header]:
+    headers = []
+    for line in filter(None, map(str.strip, text.replace("\r\n", "\n").split("\n"))):
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ValidationError(f"“{line[:60]}” has no colon. Write one header per line, as in “Accept: text/html”.")
+        headers.append({"name": name.strip(), "value": value.strip()})
+    return headers
+
+
+def _pairs(items: Any) -> list[Header]:
+    if not isinstance(items, list | tuple):
+        raise ValidationError("Headers are a list of objects with name and value.")
+    headers = []
+    for item in items:
+        name, value = (item.get("name"), item.get("value")) if isinstance(item, dict) else (None, None)
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ValidationError("Each header is an object with name and value, both text.")
+        headers.append({"name": name.strip(" \t"), "value": value.strip(" \t")})
+    return headers
+
+
+def _check_header(name: str, value: str) -> None:
+    if not _TOKEN.fullmatch(name):
+        raise ValidationError(f"“{name[:60]}” is not a header name. Use letters, digits and hyphens.")
+    if name.lower() in _REFUSED or name.lower().startswith(_REFUSED_PREFIXES):
+        raise ValidationError(f"The header “{name[:60]}” is set by the connection itself. Leave it out.")
+    if _FORBIDDEN_IN_VALUE.search(value):
+        raise ValidationError(f"The header “{name[:60]}” contains a line break or control character. Remove it.")
+    if len(name) + len(value) > MAX_HEADER:
+        raise ValidationError(f"The header “{name[:60]}” is longer than {MAX_HEADER} characters.")
+
+
+_RANGE = re.compile(r"([1-9][0-9]{2})(?:\s*-\s*([1-9][0-9]{2}))?|([1-5])xx", re.IGNORECASE)
+
+
+def parse_statuses(text: str) -> list[tuple[int, int]]:
+    """The ranges of "200-299, 301, 5xx", both ends included. Raises ValueError with a sentence naming the bad part."""
+    ranges = []
+    for part in filter(None, map(str.strip, text.replace(";", ",").split(","))):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            raise ValueError(f"“{part[:40]}” is not a status. Write codes and ranges, as in 200-299, 301.")
+        first = int(match[1] or match[3] + "00")
+        last = int(match[2] or (match[3] + "99" if match[3] else first))
+        if not 100 <= first <= last <= 599:
+            raise ValueError(f"“{part[:40]}” is not a range of statuses from 100 to 599, lowest first.")
+        ranges.append((first, last))
+    return ranges
+
+
+def statuses_text(ranges: list[tuple[int, int]]) -> str:
+    return ", ".join(f"{first}" if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+class StatusesField(forms.CharField):
+    """Expected statuses: text as `parse_statuses` reads it, or a list of numbers from the API. Cleans to text."""
+
+    def to_python(self, value: Any) -> str:
+        if isinstance(value, list | tuple):
+            value = ", ".join(str(each) for each in value)
+        text = super().to_python(value) or ""
+        try:
+            return statuses_text(parse_statuses(text))
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+class TextField(forms.CharField):
+    """Text that must be text: the API's numbers and lists are errors, not their Python spelling."""
+
+    def to_python(self, value: Any) -> str:
+        if value is not None and not isinstance(value, str):
+            raise ValidationError("This must be text.")
+        return super().to_python(value) or ""

@@ -1,0 +1,291 @@
+"""One check from its slot to its outcome.
+
+The run owns what every kind needs and none may forget: lateness, one deadline over everything, look-up, guard, retry
+and timing. Whatever goes wrong in here ends this check as NODATA and disturbs no other.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+from monitors.domain.slots import Ms
+from monitors.domain.verdict import Vote
+from monitors.probes.base import Check, Outcome, Phases, Reason, printable
+from monitors.probes.failures import explain, explain_name, explain_timeout
+from monitors.probes.kinds import KINDS, Answer, Finding, Request, Steps
+from monitors.probes.transfer import MAX_ADDRESSES, Result, Transfer, Transfers
+from uptime.lib.loop import Loop, Timer
+from uptime.lib.net import BlockedAddressError, Guard, UrlError, has_route
+from uptime.lib.registry import UnknownKindError
+from uptime.lib.resolver import Lookup, Resolution, Resolver
+
+log = logging.getLogger(__name__)
+
+MAX_AHEAD_MS = 60_000  # dispatch sends a second ahead; more means that our clock is wrong
+RETRY_PAUSE_S = 1.0
+RETRY_LEAST_S = 1.0  # must remain after the pause
+MAX_ATTEMPTS = 2
+FINAL = frozenset({Reason.RATE_LIMITED, Reason.BLOCKED_ADDRESS, Reason.BAD_CHECK})  # another attempt is no use
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+@dataclass(slots=True)
+class Tools:
+    """What all runs of an engine share."""
+
+    loop: Loop
+    resolver: Resolver
+    transfers: Transfers
+    guard: Guard
+    finished: "Callable[[Run, Outcome], None]"
+
+
+def accounted(method: F) -> F:
+    """An exception must not leave a check without an outcome."""
+
+    @wraps(method)
+    def wrapped(run: "Run", *arguments: Any) -> None:
+        try:
+            method(run, *arguments)
+        except Exception as error:
+            log.exception("the check of monitor %s failed in %s", run.check.monitor, method.__name__)
+            run.finish(Finding(Reason.LOCAL_ERROR, f"Internal error: {type(error).__name__}"))
+
+    return wrapped  # type: ignore[return-value]
+
+
+class Run:
+    """Belongs to the loop's thread. Calls `tools.finished` exactly once."""
+
+    __slots__ = (
+        "_address",
+        "_answered",
+        "_attempt_began",
+        "_attempts",
+        "_began",
+        "_deadline",
+        "_lookup",
+        "_over",
+        "_phases",
+        "_request",
+        "_started_at",
+        "_status",
+        "_step_began",
+        "_steps",
+        "_timer",
+        "_tools",
+        "_transfer",
+        "check",
+    )
+
+    def __init__(self, tools: Tools, check: Check) -> None:
+        self.check = check
+        self._tools = tools
+        self._over = False
+        self._timer: Timer | None = None  # the start, then the deadline
+        self._started_at: Ms | None = None
+        self._deadline = 0.0
+        self._attempts = 0
+        self._attempt_began = 0.0
+        self._step_began = 0.0
+        self._steps: Steps | None = None
+        self._request: Request | None = None
+        self._lookup: Lookup | None = None
+        self._transfer: Transfer | None = None
+        self._phases = Phases()
+        self._address = ""
+        self._status: int | None = None
+        self._answered = False
+
+    @accounted
+    def schedule(self) -> None:
+        """Start at the slot, or now when it is past."""
+        ahead = self.check.slot - _now_ms()
+        if ahead > MAX_AHEAD_MS:
+            self.finish(Finding(Reason.LOCAL_ERROR, f"The slot lies {ahead / 1000:.0f} s ahead of this region's clock"))
+        elif ahead > 0:
+            self._timer = self._tools.loop.at(time.monotonic() + ahead / 1000, self.start)
+        else:
+            self.start()
+
+    @accounted
+    def start(self) -> None:
+        now = _now_ms()
+        late = now - self.check.slot
+        if late > self.check.lateness_ms:
+            self.finish(Finding(Reason.MISSED_WINDOW, f"Came to its turn {late / 1000:.1f} s after its slot"))
+            return
+        self._started_at = now
+        self._deadline = time.monotonic() + self.check.timeout_ms / 1000
+        self._timer = self._tools.loop.at(self._deadline, self._expire)
+        self._attempt()
+
+    def abort(self, reason: Reason) -> None:
+        """End the check now, whatever it is at."""
+        self._drop()
+        self.finish(Finding(reason))
+
+    @accounted
+    def _attempt(self) -> None:
+        if self._over:
+            return
+        self._attempts += 1
+        self._attempt_began = time.monotonic()
+        self._phases, self._status, self._answered = Phases(), None, False
+        try:
+            kind = KINDS.get(self.check.kind)
+        except UnknownKindError as error:
+            self.finish(Finding(Reason.BAD_CHECK, str(error)))
+            return
+        self._steps = kind.probe(self.check, self._tools.guard)
+        self._step(None)
+
+    def _step(self, answer: Answer | None) -> None:
+        """Let the kind say what is next: here further types of request find their branch."""
+        assert self._steps is not None  # noqa: S101 - `_attempt` set it
+        try:
+            request = self._steps.send(answer)  # type: ignore[arg-type] - None starts a generator
+        except StopIteration as end:
+            self._conclude(end.value)
+        except BlockedAddressError as error:
+            self._conclude(Finding(Reason.BLOCKED_ADDRESS, str(error)))
+        except UrlError as error:
+            self._conclude(Finding(Reason.BAD_CHECK, str(error)))
+        except Exception as error:
+            log.exception("the kind %s cannot make sense of monitor %s", self.check.kind, self.check.monitor)
+            self._conclude(Finding(Reason.BAD_CHECK, f"The settings make no sense: {type(error).__name__}"))
+        else:
+            self._fetch(request)
+
+    def _fetch(self, request: Request) -> None:
+        self._request, self._step_began = request, time.monotonic()
+        if request.url.is_address:
+            self._connect((request.url.host,))
+        else:
+            fresh = self._attempts > 1
+            self._lookup = self._tools.resolver.lookup(request.url.host, self._resolved, fresh)
+
+    @accounted
+    def _resolved(self, resolution: Resolution) -> None:
+        self._lookup = None
+        self._phases += Phases(dns=_span(self._step_began))
+        if resolution.problem:
+            assert self._request is not None  # noqa: S101 - it was looked up for a request
+            self._conclude(explain_name(self._request.url.host, resolution.problem))
+        else:
+            self._connect(resolution.addresses)
+
+    def _connect(self, addresses: tuple[str, ...]) -> None:
+        """One denied address spoils the name: it is not for us to pick the harmless half of a trap."""
+        request = self._request
+        assert request is not None  # noqa: S101 - only a request is connected for
+        denied = next((each for each in addresses if not self._tools.guard.permits(each)), None)
+        if denied:
+            reason = Reason.BLOCKED_REDIRECT if request.redirected else Reason.BLOCKED_ADDRESS
+            self._conclude(Finding(reason, f"{request.url.host} leads to {denied}, where checks do not go"))
+            return
+        left = self._deadline - time.monotonic()
+        usable = _usable(addresses, self._attempts - 1)
+        self._transfer = self._tools.transfers.start(request, usable, left, self._exchanged)
+
+    @accounted
+    def _exchanged(self, result: Result) -> None:
+        self._transfer = None
+        self._note(result)
+        if result.answer:
+            self._status = result.answer.status
+            self._step(result.answer)
+        else:
+            assert self._request is not None  # noqa: S101 - it was exchanged
+            self._conclude(explain(self._request, result))
+
+    def _note(self, result: Result) -> None:
+        self._phases += result.phases
+        self._address = result.address or (result.tried[-1] if result.tried else self._address)
+
+    def _conclude(self, finding: Finding) -> None:
+        """The attempt is over: the last word, or once more from the start."""
+        reason = finding.reason
+        self._answered = self._status is not None and self._transfer is None
+        left = self._deadline - time.monotonic()
+        if (
+            reason is None
+            or reason.is_timeout
+            or reason in FINAL
+            or self._attempts >= MAX_ATTEMPTS
+            or left < RETRY_PAUSE_S + RETRY_LEAST_S
+        ):
+            self.finish(finding)
+        else:
+            self._tools.loop.at(time.monotonic() + RETRY_PAUSE_S, self._attempt)
+
+    @accounted
+    def _expire(self) -> None:
+        if self._lookup:
+            alive, host = self._lookup.resolver_is_alive, self._request.url.host if self._request else ""
+            reason = Reason.TIMEOUT_DNS if alive else Reason.RESOLVER_SICK
+            self._phases += Phases(dns=_span(self._step_began))
+            seconds = f"{self.check.timeout_ms / 1000:g} s"
+            self._drop()
+            self.finish(Finding(reason, f"No address for {host} within {seconds}: waiting for its name servers"))
+        elif self._transfer and self._request:
+            result = self._tools.transfers.cancel(self._transfer)
+            self._transfer = None
+            self._note(result)
+            self.finish(explain_timeout(self._request, result, self.check.timeout_ms))
+
+    def _drop(self) -> None:
+        if self._lookup:
+            self._lookup.leave(self._resolved)
+            self._lookup = None
+        if self._transfer:
+            self._tools.transfers.cancel(self._transfer)
+            self._transfer = None
+
+    def finish(self, finding: Finding) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._timer:
+            self._timer.cancel()
+        if self._steps:
+            self._steps.close()
+        check, reason = self.check, finding.reason
+        outcome = Outcome(
+            monitor=check.monitor,
+            slot=check.slot,
+            version=check.version,
+            vote=reason.vote if reason else Vote.UP,
+            reason=reason,
+            started_at=self._started_at,
+            response_ms=_span(self._attempt_began) if self._answered else None,
+            phases=self._phases,
+            attempts=self._attempts,
+            status_code=self._status,
+            address=self._address,
+            detail=printable(finding.detail),
+        )
+        self._tools.finished(self, outcome)
+
+
+def _usable(addresses: tuple[str, ...], turn: int) -> tuple[str, ...]:
+    """At most MAX_ADDRESSES, in another order at the second attempt. Where a name has both families, addresses this
+    machine has no way to are left out, so that the other family's failure is what gets reported."""
+    if len(addresses) > 1:
+        routed = tuple(address for address in addresses if has_route(address))
+        addresses = routed or addresses
+        turn %= len(addresses)
+        addresses = addresses[turn:] + addresses[:turn]
+    return addresses[:MAX_ADDRESSES]
+
+
+def _now_ms() -> Ms:
+    return time.time_ns() // 1_000_000
+
+
+def _span(since: float) -> float:
+    return round((time.monotonic() - since) * 1000, 2)

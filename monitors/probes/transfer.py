@@ -1,0 +1,313 @@
+"""HTTP exchanges by libcurl: one CurlMulti on the engine's loop, and a pool of easy handles.
+
+Every exchange has a connection of its own to an address that was checked before, and that is checked once more at
+the moment the socket is made. Nothing is remembered from one exchange to the next: handles are reset, connections
+and TLS sessions are not reused, there is no cookie jar, and the proxies and .netrc of the environment are ignored.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import _socket
+import pycurl
+
+from monitors.probes.base import Phases
+from monitors.probes.kinds import Answer, Request
+from uptime.lib.loop import READ, WRITE, Loop, Timer
+from uptime.lib.net import Guard
+
+PEER_FAILED_VERIFICATION = 60  # CURLE_
+MAX_BODY = 1024 * 1024  # bytes read, after decoding
+MAX_HEADERS = 256 * 1024  # bytes, interim answers included; what Chromium accepts
+MAX_ADDRESSES = 16  # of one name that are tried
+
+_MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE, pycurl.POLL_NONE: 0}
+
+
+@dataclass(slots=True)
+class Result:
+    """What libcurl made of an exchange. `code` 0: `answer` holds it; else a CURLE_ number, and why.
+
+    `tried`: every address a socket was made for. `denied`: the address refused at that very moment."""
+
+    code: int
+    message: str
+    phases: Phases
+    tried: list[str]
+    address: str = ""
+    answer: Answer | None = None
+    errno: int = 0
+    verify_result: int = 0
+    denied: str = ""
+    headers_too_large: bool = False
+    certificates: list[dict[str, str]] = field(default_factory=list)
+
+
+OnResult = Callable[[Result], None]
+
+
+class Transfers:
+    """The CurlMulti and its handles; belongs to the loop's thread."""
+
+    def __init__(self, loop: Loop, guard: Guard, user_agent: str, ca_file: str) -> None:
+        self.loop, self.guard, self.user_agent, self.ca_file = loop, guard, user_agent, ca_file
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self._timer: Timer | None = None
+        self._idle: list[Transfer] = []
+        self._active: set[Transfer] = set()
+
+    def start(self, request: Request, addresses: Sequence[str], timeout_s: float, done: OnResult) -> "Transfer":
+        """Exchange `request` with one of `addresses` and tell `done`. `timeout_s` shares the time for connecting out
+        between the addresses; it is the caller who ends what takes too long, with `cancel`."""
+        transfer = self._idle.pop() if self._idle else Transfer(self)
+        transfer.prepare(request, addresses, timeout_s, done)
+        self._active.add(transfer)
+        self._multi.add_handle(transfer.easy)
+        return transfer
+
+    def cancel(self, transfer: "Transfer") -> Result:
+        """End an exchange now; what was seen of it so far."""
+        result = transfer.result(pycurl.E_OPERATION_TIMEDOUT, "")
+        self._release(transfer)
+        return result
+
+    def close(self) -> None:
+        for transfer in list(self._active):
+            self._release(transfer)
+        for transfer in self._idle:
+            transfer.easy.close()
+        self._multi.close()
+
+    def _release(self, transfer: "Transfer") -> None:
+        self._active.discard(transfer)
+        self._multi.remove_handle(transfer.easy)
+        transfer.forget()
+        self._idle.append(transfer)
+
+    def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
+        if what == pycurl.POLL_REMOVE:
+            self.loop.unwatch(fd)
+        elif _MASKS[what]:
+            self.loop.watch(fd, _MASKS[what], self._on_ready)
+
+    def _on_timer(self, timeout_ms: int) -> None:
+        """libcurl wants to be called again; never from within this very call (CURLMOPT_TIMERFUNCTION(3))."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if timeout_ms >= 0:
+            self._timer = self.loop.at(time.monotonic() + timeout_ms / 1000, self._on_timeout)
+
+    def _on_ready(self, fd: int, mask: int) -> None:
+        # READ and WRITE have the values of CURL_CSELECT_IN and CURL_CSELECT_OUT.
+        self._advance(fd, mask)
+
+    def _on_timeout(self) -> None:
+        self._timer = None
+        self._advance(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _advance(self, fd: int, mask: int) -> None:
+        _, running = self._multi.socket_action(fd, mask)
+        if running < len(self._active):
+            self._collect()
+
+    def _collect(self) -> None:
+        _, succeeded, failed = self._multi.info_read()
+        for easy in succeeded:
+            self._finish(easy.transfer, 0, "")
+        for easy, code, message in failed:
+            self._finish(easy.transfer, code, message)
+
+    def _finish(self, transfer: "Transfer", code: int, message: str) -> None:
+        result, done = transfer.result(code, message), transfer.done
+        self._release(transfer)
+        done(result)
+
+
+class Transfer:
+    """One easy handle and the exchange it is at."""
+
+    def __init__(self, owner: Transfers) -> None:
+        self.easy: Any = pycurl.Curl()
+        self.easy.transfer = self
+        self._owner = owner
+        self.forget()
+
+    def forget(self) -> None:
+        self.done: OnResult = _nobody
+        self._request: Request | None = None
+        self._addresses: frozenset[str] = frozenset()
+        self._tried: list[str] = []
+        self._denied = ""
+        self._errno = 0
+        self._header_lines: list[bytes] = []
+        self._header_size = 0
+        self._headers_complete = False
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def prepare(self, request: Request, addresses: Sequence[str], timeout_s: float, done: OnResult) -> None:
+        self.done, self._request = done, request
+        self._addresses = frozenset(addresses)
+        easy = self.easy
+        easy.reset()
+        for option, value in _BASE_OPTIONS:
+            easy.setopt(option, value)
+        easy.setopt(pycurl.USERAGENT, self._owner.user_agent)
+        easy.setopt(pycurl.CAINFO, self._owner.ca_file)
+        easy.setopt(pycurl.HEADERFUNCTION, self._on_header)
+        easy.setopt(pycurl.WRITEFUNCTION, self._on_body)
+        easy.setopt(pycurl.OPENSOCKETFUNCTION, self._on_open)
+        easy.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(timeout_s * 1000)))
+        easy.setopt(pycurl.URL, str(request.url))
+        if not request.url.is_address:
+            easy.setopt(pycurl.RESOLVE, [_pin(request, addresses)])
+        _set_request(easy, request)
+
+    def result(self, code: int, message: str) -> Result:
+        easy = self.easy
+        result = Result(code, message, _phases(easy), self._tried, easy.getinfo(pycurl.PRIMARY_IP) or "")
+        if code == 0 or self._truncated:
+            result.code = 0
+            result.answer = self._answer(easy.getinfo(pycurl.RESPONSE_CODE))
+            return result
+        result.errno = self._errno or easy.getinfo(pycurl.OS_ERRNO)
+        result.denied = self._denied
+        result.headers_too_large = self._header_size > MAX_HEADERS
+        if code == PEER_FAILED_VERIFICATION:
+            result.verify_result = easy.getinfo(pycurl.SSL_VERIFYRESULT)
+            result.certificates = [dict(fields) for fields in easy.getinfo(pycurl.INFO_CERTINFO)]
+        return result
+
+    @property
+    def _truncated(self) -> bool:
+        return self._size > MAX_BODY
+
+    def _answer(self, status: int) -> Answer:
+        headers = []
+        for line in self._header_lines:
+            name, colon, value = line.partition(b":")
+            if colon:
+                headers.append((name.strip().lower().decode("latin-1"), _header_text(value.strip())))
+        return Answer(status, headers, b"".join(self._chunks)[:MAX_BODY], self._truncated)
+
+    def _on_header(self, line: bytes) -> int | None:
+        """One header line. Only the last answer's are kept (an interim one comes before it), and no trailers."""
+        self._header_size += len(line)
+        if self._header_size > MAX_HEADERS:
+            return -1
+        if line.startswith(b"HTTP/") and not self._size:
+            self._header_lines.clear()
+        elif not self._size:
+            self._header_lines.append(line)
+        return None
+
+    def _on_body(self, chunk: bytes) -> int | None:
+        self._size += len(chunk)
+        if self._request and self._request.keep_body:
+            self._chunks.append(chunk)
+        return -1 if self._truncated else None
+
+    def _on_open(self, _purpose: int, address: Any) -> "_Descriptor | int":
+        """The second wall: only an address that was checked for this very exchange, and that the guard permits."""
+        host = address.addr[0]
+        if host not in self._addresses or not self._owner.guard.permits(host):
+            self._denied = host
+            return pycurl.SOCKET_BAD
+        self._tried.append(host)
+        try:
+            return _Descriptor(_socket.socket(address.family, address.socktype, address.protocol).detach())
+        except OSError as error:
+            self._errno = error.errno or 0
+            return pycurl.SOCKET_BAD
+
+
+class _Descriptor:
+    """A socket pycurl duplicates and drops. socket.socket would format a warning each time it is collected, which
+    costs four times as much as this."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def __del__(self) -> None:
+        os.close(self._fd)
+
+
+_BASE_OPTIONS: tuple[tuple[int, Any], ...] = (
+    (pycurl.NOSIGNAL, 1),
+    (pycurl.PROXY, ""),
+    (pycurl.NETRC, pycurl.NETRC_IGNORED),
+    (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+    (pycurl.FOLLOWLOCATION, 0),
+    (pycurl.FRESH_CONNECT, 1),
+    (pycurl.FORBID_REUSE, 1),
+    (pycurl.SSL_SESSIONID_CACHE, 0),  # a resumed session would not show the certificate
+    (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+    (pycurl.ACCEPT_ENCODING, ""),  # everything libcurl can decode
+    (pycurl.OPT_CERTINFO, 1),
+)
+
+
+def _nobody(_result: Result) -> None:
+    """Nobody waits for an exchange that is over."""
+
+
+def _pin(request: Request, addresses: Sequence[str]) -> str:
+    """CURLOPT_RESOLVE(3). The "+" lets the entry time out: else the multi would keep every name for ever."""
+    hosts = ",".join(f"[{address}]" if ":" in address else address for address in addresses)
+    return f"+{request.url.host}:{request.url.port}:{hosts}"
+
+
+def _set_request(easy: Any, request: Request) -> None:
+    if request.method == "HEAD":
+        easy.setopt(pycurl.NOBODY, 1)
+    elif request.method == "POST" or request.body:
+        easy.setopt(pycurl.POSTFIELDS, request.body)
+        easy.setopt(pycurl.CUSTOMREQUEST, request.method)
+    elif request.method != "GET":
+        easy.setopt(pycurl.CUSTOMREQUEST, request.method)
+    if request.headers:
+        # "Name;" is libcurl's way to send a header without a value; "Name:" would remove one.
+        lines = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
+        easy.setopt(pycurl.HTTPHEADER, [line.encode() for line in lines])
+    if not request.verify_tls:
+        easy.setopt(pycurl.SSL_VERIFYPEER, 0)
+        easy.setopt(pycurl.SSL_VERIFYHOST, 0)
+
+
+def _phases(easy: Any) -> Phases:
+    """libcurl's moments since the start, made into the spans between them."""
+    connected = easy.getinfo(pycurl.CONNECT_TIME)
+    secured = easy.getinfo(pycurl.APPCONNECT_TIME)
+    answered = easy.getinfo(pycurl.STARTTRANSFER_TIME)
+    before = easy.getinfo(pycurl.NAMELOOKUP_TIME)
+    phases = Phases()
+    if connected:
+        phases.connect = _ms(connected - before)
+    if secured:
+        phases.tls = _ms(secured - connected)
+    if answered:
+        phases.first_byte = _ms(answered - (secured or connected))
+        phases.transfer = _ms(easy.getinfo(pycurl.TOTAL_TIME) - answered)
+    return phases
+
+
+def _ms(seconds: float) -> float:
+    return max(0.0, round(seconds * 1000, 2))
+
+
+def _header_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

@@ -1,0 +1,292 @@
+"""From stored ticks to statuses: reads the open rounds of some monitors, judges them, writes what follows.
+
+Runs with the state rows locked, after the new ticks are in the table and in READ COMMITTED: of two workers that store
+votes of one round, the second one sees both. The rules are monitors.domain.verdict; here is only their storage.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from monitors.domain import verdict as rules
+from monitors.domain.slots import Ms, grid, next_slot
+from monitors.domain.verdict import Change, Status, Vote
+from monitors.models import ExtraSlot, Gap, Monitor, Round, Schedule, State, Tick
+from monitors.services.changes import StatusChange, move
+from monitors.services.dispatch import assigned_regions
+from monitors.times import from_ms, to_ms
+
+LONG_GAP = timedelta(minutes=10)  # a longer blindness is its Gap row alone; a shorter one is written slot by slot
+SETTLE_MS = 1_000  # how long after the watermark the last outcomes may still be on their way
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A stored vote, as judging needs it."""
+
+    region: int
+    slot: Ms
+    vote: Vote
+    version: int
+    response_ms: float | None
+    reason: str
+    detail: str
+    started_at: datetime | None
+
+
+@dataclass
+class Case:
+    """All there is to know of one monitor to judge it."""
+
+    state: State
+    monitor: Monitor
+    regions: frozenset[int]
+    seen: dict[Ms, list[Seen]] = field(default_factory=lambda: defaultdict(list))
+    rounds: dict[Ms, frozenset[int]] = field(default_factory=dict)  # eligible regions frozen at dispatch
+    extra: list[Ms] = field(default_factory=list)  # handed out
+    planned: list[Ms] = field(default_factory=list)  # extra slots still to be handed out
+    gaps: list[Gap] = field(default_factory=list)
+    claimed_until: Ms = 0  # grid slots before this one have been handed out
+
+    def slots(self, after: Ms, until: Ms) -> list[Ms]:
+        """The slots in (after, until] that were handed out or missed, without those inside a long gap."""
+        end, start, every = min(until, self.claimed_until - 1), after, []
+        for gap in self.gaps:
+            if gap.end - gap.start > LONG_GAP:
+                every += self._grid(start, min(end, to_ms(gap.start) - 1))
+                start = max(start, to_ms(gap.end) - 1)
+        every += self._grid(start, end)
+        return sorted({*every, *(slot for slot in self.extra if slot > after)})
+
+    def _grid(self, after: Ms, until: Ms) -> list[Ms]:
+        return grid(self.monitor.pk, self.monitor.interval, after, until) if after < until else []
+
+    def votes(self, slot: Ms) -> dict[int, Vote]:
+        """The votes of a slot; those of an older configuration say nothing about this one."""
+        current = self.monitor.config_version
+        return {s.region: s.vote if s.version == current else Vote.NODATA for s in self.seen.get(slot, ())}
+
+
+def lock_states(monitor_ids: Collection[int]) -> list[State]:
+    """Lock the states of living monitors, in id order, so that two workers never wait for each other."""
+    return list(
+        State.objects.select_for_update(of=("self",))
+        .filter(monitor_id__in=monitor_ids, monitor__deleted_at=None)
+        .select_related("monitor")
+        .order_by("monitor_id")
+    )
+
+
+def load_cases(states: Sequence[State]) -> list[Case]:
+    """Everything judging needs to know, in one query per table."""
+    ids = [state.pk for state in states]
+    assigned = assigned_regions(ids)
+    cases = {state.pk: Case(state, state.monitor, assigned[state.pk]) for state in states}
+    since = min((state.accounted_until for state in states), default=timezone.now())
+    ticks = Tick.objects.filter(monitor_id__in=ids, slot__gt=since).values_list(
+        "monitor_id",
+        "region_id",
+        "slot",
+        "vote",
+        "config_version",
+        "response_ms",
+        "reason",
+        "detail",
+        "started_at",
+    )
+    for pk, region, slot, vote, *facts in ticks:
+        if slot > cases[pk].state.accounted_until:
+            ms = to_ms(slot)
+            cases[pk].seen[ms].append(Seen(region, ms, Vote(vote), *facts))
+    for pk, slot, eligible in Round.objects.filter(monitor_id__in=ids, slot__gt=since).values_list(
+        "monitor_id", "slot", "eligible"
+    ):
+        cases[pk].rounds[to_ms(slot)] = frozenset(eligible)
+    waiting = ExtraSlot.objects.filter(monitor_id__in=ids).values_list("monitor_id", "slot", "claimed_at")
+    for pk, slot, claimed_at in waiting:
+        (cases[pk].extra if claimed_at else cases[pk].planned).append(to_ms(slot))
+    for pk, slot in Schedule.objects.filter(monitor_id__in=ids).values_list("monitor_id", "next_slot_at"):
+        cases[pk].claimed_until = to_ms(slot) if slot else 0
+    for gap in Gap.objects.filter(monitor_id__in=ids, end__gt=since).order_by("start"):
+        cases[gap.monitor_id].gaps.append(gap)
+    return list(cases.values())
+
+
+@dataclass
+class Findings:
+    """What judging some monitors has brought to light, to be written in bulk."""
+
+    rounds: list[Round] = field(default_factory=list)
+    extra: list[ExtraSlot] = field(default_factory=list)
+    changes: list[StatusChange] = field(default_factory=list)
+
+
+def judge_cases(cases: Iterable[Case], now: Ms) -> list[StatusChange]:
+    """Judge, write, and return the changes of status."""
+    cases, findings = list(cases), Findings()
+    for case in cases:
+        if case.state.status != Status.PAUSED:
+            _judge(case, now, findings)
+    Round.objects.bulk_create(
+        findings.rounds,
+        update_conflicts=True,
+        unique_fields=["monitor_id", "slot"],
+        update_fields=["votes", "need", "verdict", "partial", "closed_at"],
+    )
+    ExtraSlot.objects.bulk_create(findings.extra, ignore_conflicts=True)
+    _save([case.state for case in cases])
+    _drop_closed_extra_slots(cases)
+    return findings.changes
+
+
+def _judge(case: Case, now: Ms, findings: Findings) -> None:
+    state = case.state
+    memory = _memory(state)
+    # A region's clock may run ahead of ours by a little: a vote that is here is due.
+    until = max([now, *case.seen])
+    rounds = [
+        rules.Round(slot, case.votes(slot), case.rounds.get(slot)) for slot in case.slots(memory.judged_until, until)
+    ]
+    following = next_slot(case.monitor.pk, case.monitor.interval, now)
+    planned = min([following, *case.planned, *(slot for slot in case.extra if slot > now)])
+    found = rules.judge(memory, case.monitor.policy(case.regions), rounds, until, planned)
+    for transition in found.transitions:
+        findings.changes.append(_move(case, transition))
+    _remember(state, found.state)
+    state.status = rules.status(found.state)
+    _show(case, found.closed)
+    if found.recheck is not None:
+        slot = from_ms(found.recheck)
+        findings.extra.append(ExtraSlot(monitor=case.monitor, slot=slot, cause=ExtraSlot.Cause.RECHECK))
+    findings.rounds += _account(case, until)
+
+
+def _memory(state: State) -> rules.State:
+    def ms(moment: datetime | None) -> Ms | None:
+        return None if moment is None else to_ms(moment)
+
+    return rules.State(
+        judged_until=to_ms(state.judged_until),
+        last_decided=to_ms(state.last_decided),
+        verdict=Status(state.verdict),
+        streak=state.streak,
+        streak_first=ms(state.streak_first),
+        undecided=state.undecided,
+        undecided_first=ms(state.undecided_first),
+        nodata_since=ms(state.nodata_since),
+        partial=state.partial,
+    )
+
+
+def _remember(state: State, memory: rules.State) -> None:
+    def moment(ms: Ms | None) -> datetime | None:
+        return None if ms is None else from_ms(ms)
+
+    state.judged_until, state.last_decided = from_ms(memory.judged_until), from_ms(memory.last_decided)
+    state.verdict, state.partial = memory.verdict, memory.partial
+    state.streak, state.streak_first = memory.streak, moment(memory.streak_first)
+    state.undecided, state.undecided_first = memory.undecided, moment(memory.undecided_first)
+    state.nodata_since = moment(memory.nodata_since)
+
+
+def _move(case: Case, transition: rules.Transition) -> StatusChange:
+    why = {**transition.why, "reasons": _reasons(case, transition)}
+    return move(
+        case.monitor,
+        case.state,
+        transition.after,
+        from_ms(transition.at),
+        from_ms(transition.decided_at),
+        silent=transition.kind not in {Change.DOWN, Change.UP},
+        why=why,
+    )
+
+
+def _reasons(case: Case, transition: rules.Transition) -> dict[str, list[str]]:
+    """Region id to [reason, detail] of the round that brought the change about."""
+    slot = transition.why.get("slot", transition.at)
+    return {str(seen.region): [seen.reason, seen.detail] for seen in case.seen.get(slot, ()) if seen.reason}
+
+
+def _show(case: Case, closed: Sequence[rules.ClosedRound]) -> None:
+    """Refresh what lists show: the small bars, and the newest outcome."""
+    state = case.state
+    if closed:
+        bars = [_bar(case, each) for each in closed]
+        state.recent = [*state.recent, *bars][-State.RECENT :]
+    # No-data ticks of our own making say nothing about the target; those a region explains are worth showing.
+    telling = [seen for some in case.seen.values() for seen in some if seen.vote != Vote.NODATA or seen.detail]
+    if not telling:
+        return
+    newest = max(telling, key=lambda seen: (seen.slot, seen.vote == Vote.DOWN))
+    if state.last_slot is None or from_ms(newest.slot) >= state.last_slot:
+        state.last_slot = from_ms(newest.slot)
+        state.last_checked_at = newest.started_at
+        state.last_vote, state.last_reason, state.last_detail = newest.vote, newest.reason, newest.detail
+        state.last_response_ms = newest.response_ms
+
+
+def _bar(case: Case, closed: rules.ClosedRound) -> int:
+    if closed.decision.verdict != Vote.UP:
+        return -1 if closed.decision.verdict == Vote.DOWN else -2
+    times = [seen.response_ms for seen in case.seen.get(closed.slot, ()) if seen.response_ms is not None]
+    return min(32_000, round(sum(times) / len(times))) if times else 0
+
+
+def _account(case: Case, until: Ms) -> list[Round]:
+    """Advance past every slot with a tick from all regions; set when the sweep must look at the first one without.
+
+    Returns the rows of rounds that were not plainly up everywhere. They are written here and not when the verdict
+    fell, because a vote that came after the quorum still tells of a region that sees it down.
+    """
+    state, rows = case.state, []
+    accounted, overdue = to_ms(state.accounted_until), None
+    for slot in case.slots(accounted, until):
+        if slot > to_ms(state.judged_until) or case.regions - {seen.region for seen in case.seen.get(slot, ())}:
+            overdue = slot
+            break
+        accounted = slot
+        row = _round(case, slot, until)
+        state.partial = row.partial
+        if slot in case.rounds or list(row.votes.values()) != [Vote.UP] * len(case.regions):
+            rows.append(row)
+    state.accounted_until = from_ms(accounted)
+    waiting = overdue if overdue is not None else next_slot(case.monitor.pk, case.monitor.interval, until)
+    state.sweep_at = from_ms(case.monitor.watermark_ms(waiting) + SETTLE_MS)
+    return rows
+
+
+def _round(case: Case, slot: Ms, now: Ms) -> Round:
+    eligible = case.rounds.get(slot, case.regions)
+    votes = {region: vote for region, vote in case.votes(slot).items() if region in eligible}
+    decision = rules.decide(votes, eligible, case.monitor.policy(case.regions))
+    return Round(
+        monitor_id=case.monitor.pk,
+        slot=from_ms(slot),
+        eligible=sorted(eligible),
+        votes={str(region): vote for region, vote in sorted(votes.items())},
+        need=decision.need,
+        config_version=case.monitor.config_version,
+        verdict=decision.verdict,
+        partial=decision.partial,
+        closed_at=from_ms(now),
+    )
+
+
+def _save(states: list[State]) -> None:
+    fields = [f.name for f in State._meta.concrete_fields if not f.primary_key]
+    State.objects.bulk_create(states, update_conflicts=True, unique_fields=["monitor"], update_fields=fields)
+
+
+def _drop_closed_extra_slots(cases: Iterable[Case]) -> None:
+    done = [
+        (case.monitor.pk, from_ms(slot))
+        for case in cases
+        for slot in case.extra
+        if slot <= to_ms(case.state.accounted_until)
+    ]
+    for monitor_id, slot in done:
+        ExtraSlot.objects.filter(monitor_id=monitor_id, slot=slot).delete()

@@ -1,0 +1,124 @@
+"""Storing what workers saw: ticks first, then, with the states locked, the verdicts that follow from them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import DataError, IntegrityError, transaction
+from django.db.models import F
+
+from monitors.domain.slots import Ms
+from monitors.models import DeadLetter, Monitor, Region, State, Tick
+from monitors.probes.base import Outcome
+from monitors.services.changes import StatusChange
+from monitors.services.judging import judge_cases, load_cases, lock_states
+from monitors.services.partitions import ensure_partitions
+from monitors.times import from_ms, to_ms
+
+A_DAY_MS = 86_400_000
+LATE_AFTER_MS = 2_000  # no slot is given up before its watermark, which is later than its lateness of 2 s or more
+NO_PARTITION = "23514"  # PostgreSQL's check_violation: "no partition of relation found for row"
+
+
+@dataclass
+class Recorded:
+    """What became of a batch."""
+
+    changes: list[StatusChange] = field(default_factory=list)
+    teams: set[int] = field(default_factory=set)
+    refused: int = 0
+    late: int = 0
+
+
+def record(region: Region, outcomes: Sequence[Outcome], now: datetime) -> Recorded:
+    """Store outcomes of `region` and judge what they decide. Runs inside the caller's transaction; may run twice.
+
+    Refused are outcomes of monitors that are gone or not assigned to the region, and of slots more than a day away.
+    """
+    now_ms = to_ms(now)
+    known = _assigned(region, {outcome.monitor for outcome in outcomes})
+    good = [o for o in outcomes if o.monitor in known and abs(o.slot - now_ms) < A_DAY_MS]
+    done = Recorded(refused=len(outcomes) - len(good))
+    good.sort(key=lambda outcome: (outcome.monitor, outcome.slot))
+    done.late = _count_late(region, good, now_ms)
+    _insert([_tick(region, outcome) for outcome in good], region)
+    states = lock_states({outcome.monitor for outcome in good})
+    done.changes = judge_cases(load_cases(states), now_ms)
+    done.teams = {state.monitor.team_id for state in states}
+    return done
+
+
+def _assigned(region: Region, monitor_ids: set[int]) -> set[int]:
+    return set(Monitor.objects.alive().filter(pk__in=monitor_ids, regions=region).values_list("pk", flat=True))
+
+
+def _count_late(region: Region, outcomes: Sequence[Outcome], now: Ms) -> int:
+    """Count outcomes that come after their slot was given up: they are not stored, the no-data tick stands."""
+    suspects = [o for o in outcomes if now - o.slot > LATE_AFTER_MS]
+    if not suspects:
+        return 0
+    slots = {(o.monitor, from_ms(o.slot)) for o in suspects}
+    taken = Tick.objects.filter(
+        region=region, monitor_id__in={pk for pk, _ in slots}, slot__in={slot for _, slot in slots}, attempts=0
+    ).values_list("monitor_id", "slot")
+    late = Counter(pk for pk, slot in taken if (pk, slot) in slots)
+    for pk, count in late.items():
+        State.objects.filter(pk=pk).update(late_outcomes=F("late_outcomes") + count)
+    return late.total()
+
+
+def _tick(region: Region, outcome: Outcome) -> Tick:
+    phases = outcome.phases
+    return Tick(
+        monitor_id=outcome.monitor,
+        region_id=region.pk,
+        slot=from_ms(outcome.slot),
+        vote=outcome.vote,
+        reason=outcome.reason or "",
+        config_version=outcome.version,
+        started_at=None if outcome.started_at is None else from_ms(outcome.started_at),
+        response_ms=outcome.response_ms,
+        dns_ms=phases.dns,
+        connect_ms=phases.connect,
+        tls_ms=phases.tls,
+        first_byte_ms=phases.first_byte,
+        transfer_ms=phases.transfer,
+        status_code=outcome.status_code,
+        attempts=outcome.attempts,
+        address=outcome.address,
+        detail=outcome.detail,
+    )
+
+
+def _insert(ticks: list[Tick], region: Region) -> None:
+    """Insert ticks that are not there yet. One that PostgreSQL refuses is put aside, the others are stored."""
+    if not ticks:
+        return
+    try:
+        with transaction.atomic():
+            Tick.objects.bulk_create(ticks, ignore_conflicts=True)
+    except IntegrityError as error:
+        if getattr(error.__cause__, "sqlstate", "") != NO_PARTITION:
+            raise
+        for day in {tick.slot.date() for tick in ticks}:
+            ensure_partitions(day, ahead=0)
+        _insert(ticks, region)
+    except (DataError, ValueError) as error:
+        _put_aside(ticks, region, error)
+
+
+def _put_aside(ticks: list[Tick], region: Region, error: Exception) -> None:
+    if len(ticks) == 1:
+        DeadLetter.objects.create(region=region.slug, error=str(error)[:500], payload=ascii(ticks[0].__dict__)[:5000])
+        return
+    middle = len(ticks) // 2
+    _insert(ticks[:middle], region)
+    _insert(ticks[middle:], region)
+
+
+def dead_letter(region: str, error: Exception, payload: str) -> None:
+    """Keep a message that could not be read or stored, for a human to look at."""
+    DeadLetter.objects.create(
+        region=region[:32], error=f"{type(error).__name__}: {error}"[:500], payload=payload[:5000]
+    )

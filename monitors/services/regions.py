@@ -1,0 +1,126 @@
+"""Regions: made, removed, heard of.
+
+A region is offline when the results queue has flowed without a break for `REGION_OFFLINE_AFTER` seconds and nothing of
+it was in there. Comparing times inside that queue, not wall clocks, keeps a backlog of ours from looking like a silence
+of theirs.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Max, Min, Q
+from django.utils import timezone
+
+from monitors.domain.slots import Ms
+from monitors.models import Monitor, Pulse, Region, RegionWorker
+from monitors.times import from_ms
+from uptime.lib.crypto import new_key
+
+RESULTS_PULSE = "results"
+BREAK = timedelta(seconds=5)  # a longer pause between two beacons means that the results queue stood still
+FORGET_WORKER_AFTER = timedelta(minutes=10)
+
+
+class RegionInUseError(Exception):
+    """Some monitors have no other region."""
+
+
+def add(slug: str, name: str, same_machine: bool) -> Region:
+    return Region.objects.create(slug=slug, name=name, key=new_key(), same_machine=same_machine)
+
+
+def remove(region: Region) -> None:
+    """Raises RegionInUseError while a monitor would be left without any region."""
+    others = Region.objects.filter(enabled=True).exclude(pk=region.pk)
+    alone = Monitor.objects.alive().filter(regions=region).exclude(regions__in=others)
+    count = alone.count()
+    if count:
+        raise RegionInUseError(
+            f"{count} monitor{'s are' if count > 1 else ' is'} checked from {region.name} only. "
+            "Give them another region first."
+        )
+    region.delete()
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A worker's sign of life; times in UTC milliseconds by its own clock."""
+
+    worker: str
+    started_at: Ms
+    in_flight: int
+    lag_ms: float
+    version: str
+
+
+def heard(region: Region, sign: Sign, issued_at: Ms) -> None:
+    """Write a sign of life down. A sign from the future counts as from now."""
+    now = timezone.now()
+    RegionWorker.objects.update_or_create(
+        region=region,
+        name=sign.worker[:100],
+        defaults={
+            "started_at": from_ms(sign.started_at),
+            "heard_at": now,
+            "in_band_at": min(from_ms(issued_at), now),
+            "in_flight": sign.in_flight,
+            "lag_ms": sign.lag_ms,
+            "version": sign.version[:20],
+        },
+    )
+    RegionWorker.objects.filter(region=region, heard_at__lt=now - FORGET_WORKER_AFTER).delete()
+
+
+def centre_key() -> bytes:
+    """The key of messages the centre sends to itself."""
+    return hashlib.sha256(f"uptime centre {settings.SECRET_KEY}".encode()).digest()
+
+
+def beacon(issued_at: datetime) -> None:
+    """Our own message came through the results queue: everything queued before it has been stored."""
+    pulse, made = Pulse.objects.get_or_create(name=RESULTS_PULSE, defaults={"at": issued_at, "since": issued_at})
+    if made or issued_at <= pulse.at:
+        return
+    since = timezone.now() if issued_at - pulse.at > BREAK else pulse.since
+    Pulse.objects.filter(name=RESULTS_PULSE).update(at=issued_at, since=since)
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What the results queue tells of regions: who is offline, and up to when each one's results are all in."""
+
+    offline: frozenset[int]
+    settled: dict[int, datetime]  # region id: everything it sent before this moment is stored
+
+    def settled_past(self, region: int, moment: datetime) -> bool:
+        """Nothing more will come from `region` about times before `moment`."""
+        return region in self.offline or (region in self.settled and self.settled[region] > moment)
+
+
+def hearing() -> Hearing:
+    """Judge every region by the results queue's own clock."""
+    limit = timedelta(seconds=settings.REGION_OFFLINE_AFTER)
+    pulse = Pulse.objects.filter(name=RESULTS_PULSE).first()
+    clock = pulse.at if pulse else None
+    offline, settled = set(), {}
+    for pk, newest, oldest in _last_signs(clock - limit if clock else None):
+        if clock and clock - max(newest or pulse.since, pulse.since) > limit:
+            offline.add(pk)
+        elif oldest:
+            settled[pk] = oldest
+    return Hearing(frozenset(offline), settled)
+
+
+def _last_signs(alive_since: datetime | None):
+    """(region id, newest sign, oldest sign among workers heard lately) of every region."""
+    alive = Q(workers__in_band_at__gte=alive_since) if alive_since else Q()
+    return Region.objects.values_list("pk").annotate(
+        newest=Max("workers__in_band_at"), oldest=Min("workers__in_band_at", filter=alive)
+    )
+
+
+def as_file() -> dict[str, str]:
+    """Slug and key of the regions whose worker the supervisor starts on this machine."""
+    return dict(Region.objects.filter(same_machine=True, enabled=True).values_list("slug", "key"))

@@ -1,0 +1,53 @@
+"""Closing what will never be complete: every slot gets a tick from every region, if only one that says "no data"."""
+
+from datetime import datetime
+
+from monitors.domain.slots import Ms
+from monitors.models import Gap, State, Tick
+from monitors.probes.base import Reason
+from monitors.services.dispatch import nodata_tick
+from monitors.services.judging import SETTLE_MS, Case, judge_cases, load_cases, lock_states
+from monitors.services.record import Recorded
+from monitors.services.regions import Hearing, hearing
+from monitors.times import from_ms, to_ms
+
+SWEEP = 200  # monitors looked at in one transaction
+LOOK_AGAIN_MS = 2_000
+
+
+def sweep(now: datetime, most: int = SWEEP) -> tuple[Recorded, bool]:
+    """Account for overdue slots of up to `most` monitors; also returns whether more are waiting.
+
+    A missing vote becomes no data only once nothing about its time can still arrive: the region's own results are in
+    past the watermark, or the region is offline. Until then a backlog of ours is waited for. Runs in a transaction.
+    """
+    overdue = State.objects.filter(sweep_at__lte=now, monitor__deleted_at=None)
+    ids = list(overdue.order_by("sweep_at").values_list("pk", flat=True)[:most])
+    states, heard = lock_states(ids), hearing()
+    cases = load_cases(states)
+    Tick.objects.bulk_create(
+        [tick for case in cases for tick in _missing(case, heard, to_ms(now))], ignore_conflicts=True
+    )
+    changes = judge_cases(load_cases(states), to_ms(now))
+    # A region that still owes results is looked at again soon, not in every pass.
+    State.objects.filter(pk__in=ids, sweep_at__lte=now).update(sweep_at=from_ms(to_ms(now) + LOOK_AGAIN_MS))
+    return Recorded(changes, {state.monitor.team_id for state in states}), len(ids) == most
+
+
+def _missing(case: Case, heard: Hearing, now: Ms) -> list[Tick]:
+    ticks = []
+    for slot in case.slots(to_ms(case.state.accounted_until), now):
+        given_up = from_ms(case.monitor.watermark_ms(slot) + SETTLE_MS)
+        if to_ms(given_up) > now:
+            break
+        for region in case.regions - {seen.region for seen in case.seen.get(slot, ())}:
+            reason = _reason(case.gaps, slot, region, heard)
+            if reason == Reason.NOT_DISPATCHED or heard.settled_past(region, given_up):
+                ticks.append(nodata_tick(case.monitor, region, from_ms(slot), reason))
+    return ticks
+
+
+def _reason(gaps: list[Gap], slot: Ms, region: int, heard: Hearing) -> Reason:
+    if any(to_ms(gap.start) <= slot < to_ms(gap.end) for gap in gaps):
+        return Reason.NOT_DISPATCHED
+    return Reason.REGION_OFFLINE if region in heard.offline else Reason.LOST

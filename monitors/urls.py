@@ -1,0 +1,30 @@
+"""Pages of monitors, regions and the first steps."""
+
+from django.urls import path
+
+from monitors import views, views_regions, views_welcome
+
+app_name = "monitors"
+urlpatterns = [
+    path("", views.index, name="list"),
+    path("monitors/rows", views.rows, name="rows"),
+    path("monitors/add", views.add, name="add"),
+    path("monitors/bulk", views.bulk, name="bulk"),
+    path("monitors/restore", views.restore, name="restore_all"),
+    path("monitors/<int:pk>", views.detail, name="detail"),
+    path("monitors/<int:pk>/summary", views.summary, name="summary"),
+    path("monitors/<int:pk>/series.json", views.series, name="series"),
+    path("monitors/<int:pk>/edit", views.edit, name="edit"),
+    path("monitors/<int:pk>/delete", views.delete, name="delete"),
+    path("monitors/<int:pk>/pause", views.act, {"verb": "pause"}, name="pause"),
+    path("monitors/<int:pk>/resume", views.act, {"verb": "resume"}, name="resume"),
+    path("monitors/<int:pk>/check", views.act, {"verb": "check"}, name="check"),
+    path("monitors/<int:pk>/restore", views.restore, name="restore"),
+    path("regions", views_regions.regions, name="regions"),
+    path("regions/rows", views_regions.rows, name="regions_rows"),
+    path("regions/<slug:slug>/remove", views_regions.remove, name="region_remove"),
+    path("welcome", views_welcome.welcome, name="welcome"),
+    path("welcome/panel", views_welcome.panel, name="welcome_panel"),
+    path("welcome/add", views_welcome.add, name="welcome_add"),
+    path("practice", views_welcome.practice, name="practice"),
+]

@@ -1,0 +1,168 @@
+"""The regions page: where checks run from, whether each place is alive, and for staff how to get another one."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.validators import RegexValidator
+from django.db.models import Count, Prefetch, Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from monitors.models import Region, RegionWorker
+from monitors.services.regions import RegionInUseError
+from uptime import actions
+
+FORGOTTEN_AFTER = timedelta(minutes=10)  # a silent worker leaves the page, unless it is the region's last one
+DELAY_TOLERATED_MS = 2000  # the least lateness a check is allowed; beyond it rounds are lost
+
+
+class RegionForm(forms.Form):
+    """A new region, as people name it."""
+
+    name = forms.CharField(max_length=60, help_text="What people read, such as Rack 2.")
+    slug = forms.CharField(
+        label="Id",
+        max_length=32,
+        validators=[RegexValidator(r"^[a-z0-9]+(-[a-z0-9]+)*\Z", "Use small letters, digits and single dashes.")],
+        help_text="The REGION_ID of its workers, such as rack-2. It cannot be changed later.",
+    )
+
+    def clean_slug(self):
+        if Region.objects.filter(slug=self.cleaned_data["slug"]).exists():
+            raise forms.ValidationError("There is already a region with this id.")
+        return self.cleaned_data["slug"]
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """One worker as the page shows it."""
+
+    worker: RegionWorker
+    alive: bool
+
+    @property
+    def delay_ms(self):
+        """From sending its last sign of life to reading it, by both clocks: queueing, or a clock that is behind."""
+        return (self.worker.heard_at - self.worker.in_band_at).total_seconds() * 1000
+
+    @property
+    def delay_matters(self):
+        return self.alive and self.delay_ms > DELAY_TOLERATED_MS
+
+
+@dataclass(frozen=True)
+class RegionRow:
+    """One region as the page shows it."""
+
+    region: Region
+    state: str  # "online" | "offline" | "never" | "off"
+    heard_at: datetime | None
+    workers: list[WorkerRow]
+
+    @property
+    def in_flight(self):
+        return sum(row.worker.in_flight for row in self.workers if row.alive)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def regions(request):
+    """The page; a POST (staff) adds a region on this machine."""
+    if request.method != "POST":
+        return render(request, "monitors/regions.html", _page(request, RegionForm()))
+    if not (request.user.is_staff and starts_workers_here()):
+        raise PermissionDenied("Only staff may add regions, and only where `make run` starts their workers.")
+    form = RegionForm(request.POST)
+    if not form.is_valid():
+        return render(request, "monitors/regions.html", _page(request, form), status=422)
+    region = actions.add_region(form.cleaned_data["slug"], form.cleaned_data["name"], same_machine=True)
+    messages.success(
+        request,
+        f"{region.name} was added; its worker starts within seconds. Choose it in a monitor's settings.",
+    )
+    return redirect("monitors:regions")
+
+
+@login_required
+@require_safe
+def rows(request):
+    """The live part of the page; 204 while what it shows has not changed."""
+    page = _rows(request)
+    if request.GET.get("v") == page["version"]:
+        return HttpResponse(status=204)
+    return render(request, "monitors/_regions.html", page)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request, slug):
+    """Asks, then removes a region (staff); refused while a monitor would be left with none."""
+    if not request.user.is_staff:
+        raise PermissionDenied("Only staff may remove regions.")
+    region = get_object_or_404(Region, slug=slug)
+    problem = ""
+    if request.method == "POST":
+        try:
+            actions.remove_region(region)
+        except RegionInUseError as error:
+            problem = str(error)
+        else:
+            messages.success(request, f"{region.name} was removed.")
+            return redirect("monitors:regions")
+    context = {"region": region, "problem": problem, "monitors": region.monitors.alive().count()}
+    return render(request, "monitors/region_remove.html", context, status=409 if problem else 200)
+
+
+def starts_workers_here():
+    """Whether `make run` supervises this process: then it starts a worker for every region of this machine."""
+    return bool(settings.INSTANCE_NONCE)
+
+
+def region_rows(user, now):
+    """Every region with its state and workers; monitors are counted among those `user` may see."""
+    own = Q(monitors__deleted_at=None, monitors__team__memberships__user=user)
+    workers = Prefetch("workers", RegionWorker.objects.order_by("-heard_at"))
+    found = Region.objects.annotate(watched=Count("monitors", filter=own, distinct=True)).prefetch_related(workers)
+    return [_row(region, now) for region in found]
+
+
+def _page(request, form):
+    return {**_rows(request), "form": form, "starts_workers_here": starts_workers_here()}
+
+
+def _rows(request):
+    found = region_rows(request.user, timezone.now())
+    online = sum(row.state == "online" for row in found)
+    return {"regions": found, "online": online, "version": _version(found)}
+
+
+def _row(region, now):
+    silent = timedelta(seconds=settings.REGION_OFFLINE_AFTER)
+    every = [WorkerRow(worker, now - worker.heard_at <= silent) for worker in region.workers.all()]
+    shown = [row for row in every if now - row.worker.heard_at <= FORGOTTEN_AFTER] or every[:1]
+    heard_at = every[0].worker.heard_at if every else None
+    return RegionRow(region, _state(region, every), heard_at, shown)
+
+
+def _state(region, workers):
+    if not region.enabled:
+        return "off"
+    if not workers:
+        return "never"
+    return "online" if any(row.alive for row in workers) else "offline"
+
+
+def _version(rows):
+    """Changes whenever anything the fragment shows does."""
+    shown = [
+        (row.region.pk, row.region.name, row.region.watched, row.state, row.heard_at, len(row.workers)) for row in rows
+    ]
+    return blake2b(repr(shown).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,67 @@
+"""Rows for tests, made with the plain ORM: what a test does not name has an ordinary value."""
+
+import secrets
+
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from accounts.models import Membership, Role, Team, User
+from incidents.models import Incident
+from monitors.models import Monitor, Region, Schedule, State, Status, StatusInterval
+
+PASSWORD = "correct horse battery"
+_hashes = {}  # argon2 is slow on purpose; one hash of the common password serves a whole run
+
+
+def make_user(username="alice", *, password=PASSWORD, team=None, role=Role.OWNER, **fields):
+    """A person with a personal team, and a membership of `team` too when one is given."""
+    if password not in _hashes:
+        _hashes[password] = make_password(password)
+    user = User.objects.create(username=username, password=_hashes[password], **fields)
+    personal = Team.objects.create(name=f"{username}'s team"[:100], personal=True)
+    Membership.objects.create(team=personal, user=user, role=Role.OWNER)
+    if team is not None:
+        Membership.objects.create(team=team, user=user, role=role)
+    return user
+
+
+def make_admin(username="root", **fields):
+    """The site's administrator."""
+    return make_user(username, is_staff=True, is_superuser=True, **fields)
+
+
+def team_of(user):
+    """The personal team of `user`."""
+    return user.memberships.filter(team__personal=True).earliest("id").team
+
+
+def make_region(slug="eu-west", **fields):
+    key = secrets.token_urlsafe(32)
+    return Region.objects.create(slug=slug, **{"name": slug.replace("-", " ").title(), "key": key, **fields})
+
+
+def make_monitor(team, *, regions=(), status=Status.PENDING, since=None, state=None, next_slot_at=None, **fields):
+    """A monitor with the rows its life needs: schedule, state and an open status interval.
+
+    `state` holds further fields of the State row; `next_slot_at` empty leaves the monitor unscheduled.
+    """
+    since = since or timezone.now()
+    values = {
+        "name": "Example",
+        "target": "https://example.com/",
+        "interval": 30,
+        "timeout_ms": 10_000,
+        **fields,
+    }
+    monitor = Monitor.objects.create(team=team, **values)
+    monitor.regions.set(regions)
+    Schedule.objects.create(monitor=monitor, next_slot_at=next_slot_at)
+    State.objects.create(monitor=monitor, **{"status": status, "since": since, "judged_until": since, **(state or {})})
+    StatusInterval.objects.create(monitor=monitor, status=status, start=since)
+    return monitor
+
+
+def make_incident(monitor, **fields):
+    """An open outage of `monitor`, begun now unless told otherwise."""
+    values = {"started_at": timezone.now(), "cause": "http_status", "summary": "Answered 500.", **fields}
+    return Incident.objects.create(team=monitor.team, monitor=monitor, **values)

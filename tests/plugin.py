@@ -1,0 +1,111 @@
+"""Loaded by `-p tests.plugin` (pyproject.toml), ahead of Django's settings: real servers for the whole run.
+
+One embedded PostgreSQL and Valkey per run, unless DATABASE_URL and REDIS_URL name others. Each xdist worker has its own
+database (pytest-django's suffix), Redis database and queue prefix. With FORBID_SKIPS=1 a test left out is a failure.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import find_chromium
+from uptime import embedded, environment, secrets
+from uptime.lib.proc import Crew
+
+KEPT = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "LOG_LEVEL"}  # what a caller may say; the rest is ours
+LEFT_OUT = pytest.StashKey[int]()
+
+
+class Servers:
+    """What this run started, and its folder."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="up-test-"))
+        self.crew = Crew(lambda name, text, log: print(name, text, *log, sep="\n"))
+
+    def start(self) -> None:
+        for name in set(environment.KNOBS) - KEPT:
+            os.environ.pop(name, None)
+        self.folder.chmod(0o711)  # PostgreSQL may run as another user
+        os.environ["DATA_DIR"] = str(self.folder)
+        environment.fill(secrets.new() | {"SETUP_TOKEN": ""})
+        environment.fill({"ALLOW_PRIVATE_TARGETS": "1", "QUEUE_PREFIX": "test.", "LOG_LEVEL": "WARNING"})
+        environment.start_servers(self.crew, environment.make_data_dir(), forgetful=True)
+
+    def stop(self) -> None:
+        self.crew.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def with_redis_database(url: str, number: int) -> str:
+    """`url` (unix://, redis:// or rediss://) with another database number."""
+    if url.startswith("unix://"):
+        return re.sub(r"([?&]db=)\d+", rf"\g<1>{number}", url)
+    return re.sub(r"^(rediss?://[^/?]+)(/\d*)?", rf"\1/{number}", url)
+
+
+def _join_as_worker(name: str) -> None:
+    """An xdist worker inherits the controller's environment and takes its own share of the servers."""
+    derived = os.environ["BROKER_URL"] == embedded.broker_url(os.environ["REDIS_URL"])
+    os.environ["REDIS_URL"] = with_redis_database(os.environ["REDIS_URL"], int(name.removeprefix("gw")) + 1)
+    if derived:
+        os.environ["BROKER_URL"] = embedded.broker_url(os.environ["REDIS_URL"])
+    os.environ["QUEUE_PREFIX"] = f"{name}."
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        _join_as_worker(worker)
+        return
+    servers = Servers()
+    early_config.add_cleanup(servers.stop)
+    try:
+        servers.start()
+    except embedded.EmbeddedError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+# Browser tests --------------------------------------------------------------------------------------------------------
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if find_chromium():
+        return
+    browser = [item for item in items if item.get_closest_marker("browser")]
+    items[:] = [item for item in items if item not in browser]
+    config.hook.pytest_deselected(items=browser)
+    config.stash[LEFT_OUT] = len(browser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+    elif os.environ.get("FORBID_SKIPS") == "1" and _not_run(session.config) and session.exitstatus in (0, 5):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node) -> None:
+    config = node.config
+    config.stash[LEFT_OUT] = max(config.stash.get(LEFT_OUT, 0), getattr(node, "workeroutput", {}).get("left_out", 0))
+
+
+def _not_run(config: pytest.Config) -> int:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", [])) + config.stash.get(LEFT_OUT, 0)
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    if left_out := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(
+            f"{left_out} browser tests were LEFT OUT: no Chromium here (apt install chromium, or set CHROMIUM=/path).",
+            yellow=True,
+        )
+    if os.environ.get("FORBID_SKIPS") == "1" and (count := _not_run(config)):
+        terminalreporter.write_line(f"FORBID_SKIPS=1: the run fails, {count} tests did not run.", red=True)

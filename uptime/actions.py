@@ -1,0 +1,123 @@
+"""What people do, where more than one app is concerned: each verb is one transaction over several apps' services.
+
+Pages, REST endpoints and the admin call these. Every verb may be repeated, wakes dispatch once the change is committed
+instead of leaving it to wait for its turn, and tells open pages that there is something new to draw.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from incidents import services as incidents
+from monitors import live
+from monitors.models import Monitor, Region
+from monitors.services import edit, regions
+from monitors.services.changes import StatusChange
+from uptime import localregions, practice, tasks
+
+logger = logging.getLogger(__name__)
+
+
+def create(team, user, fields: dict) -> Monitor:
+    """A new monitor of `team`; its first check is on its way when this returns."""
+    with transaction.atomic():
+        monitor = edit.create(team, user, fields)
+    _tell(monitor)
+    return monitor
+
+
+def change(monitor: Monitor, fields: dict) -> Monitor:
+    with transaction.atomic():
+        edit.change(monitor, fields)
+    _tell(monitor)
+    return monitor
+
+
+def pause(monitor: Monitor) -> None:
+    _change_status(monitor, edit.pause)
+
+
+def resume(monitor: Monitor) -> None:
+    _change_status(monitor, edit.resume)
+
+
+def delete(monitor: Monitor) -> None:
+    """Hide it everywhere; `restore` undoes that until it is purged, an hour later."""
+    _change_status(monitor, edit.delete)
+
+
+def restore(monitor: Monitor) -> None:
+    _change_status(monitor, edit.restore)
+
+
+def check_now(monitor: Monitor) -> bool:
+    """False when it is paused or a check is already waiting."""
+    asked = edit.check_now(monitor)
+    if asked:
+        _tell(monitor)
+    return asked
+
+
+def add_region(slug: str, name: str, same_machine: bool) -> Region:
+    """A new region; on this machine the supervisor starts its worker within seconds."""
+    region = regions.add(slug, name, same_machine)
+    _write_local_regions()
+    return region
+
+
+def remove_region(region: Region) -> None:
+    """Raises monitors.services.regions.RegionInUseError while a monitor would be left without any region."""
+    with transaction.atomic():
+        regions.remove(region)
+    _write_local_regions()
+
+
+@dataclass(frozen=True, slots=True)
+class PracticeSite:
+    """The website of `make run` that newcomers may break."""
+
+    url: str
+    mode: str
+
+
+def practice_site() -> PracticeSite | None:
+    """None where no practice site runs, as in production."""
+    url = practice.practice_url()
+    mode = practice.get_mode() if url else None
+    return PracticeSite(url, mode) if url and mode else None
+
+
+def set_practice(mode: str) -> None:
+    practice.set_mode(mode)
+
+
+def write_down(changes: list[StatusChange]) -> None:
+    """Incidents and outbox rows of some changes of status, within the transaction that made them."""
+    incidents.apply(changes)
+
+
+def _change_status(monitor: Monitor, verb) -> None:
+    with transaction.atomic():
+        changed = verb(monitor)
+        if changed:
+            write_down([changed])
+    _tell(monitor)
+
+
+def _tell(monitor: Monitor) -> None:
+    """After the commit: pages redraw, and dispatch runs now. Both are conveniences that may fail."""
+
+    def commit() -> None:
+        live.bump([monitor.team_id])
+        try:
+            tasks.dispatch.apply_async()
+        except OperationalError:
+            logger.warning("The broker is away: %s is checked when dispatch runs again", monitor)
+
+    transaction.on_commit(commit)
+
+
+def _write_local_regions() -> None:
+    localregions.write(regions.as_file())

@@ -1,0 +1,262 @@
+"""What every REST endpoint shares: bodies in, errors and pages out, the limit of calls, the reference page.
+
+Errors and pages have the shapes Better Stack's clients read: {"errors": text} or {"errors": {field: [text]}}, and a
+`pagination` object whose links are absolute and are followed as they stand.
+"""
+
+import io
+import json
+import time
+from math import ceil
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.cache import cache
+from django.shortcuts import render
+from django.utils.html import escape
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_safe
+from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
+from drf_spectacular.generators import SchemaGenerator
+from redis.exceptions import RedisError
+from rest_framework import exceptions, status
+from rest_framework.pagination import BasePagination
+from rest_framework.parsers import JSONParser
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import exception_handler as answer
+
+MAX_BODY = 1024 * 1024  # bytes; no body of ours comes near it
+CALLS_PER_MINUTE = 1200  # per person; Better Stack's Terraform provider keeps to 8 a second
+
+
+def exception_handler(exc, context):
+    """Every error in the wire's shape. Bad input is 422, an unknown caller 401 with the way to a token."""
+    response = answer(exc, context)
+    if response is None:
+        return None
+    if isinstance(exc, exceptions.ValidationError):
+        response.status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+        response.data = {"errors": _by_field(response.data)}
+    elif response.status_code == status.HTTP_401_UNAUTHORIZED and context["view"].get_authenticators():
+        how = f"{settings.BASE_URL}/api/docs#token"
+        response.data = {"errors": f"Invalid Team API token. How to find your Team API token: {how}"}
+    else:
+        response.data = {"errors": str(response.data.get("detail", ""))}
+    return response
+
+
+def _by_field(detail):
+    if not isinstance(detail, dict):
+        return {"base": [str(text) for text in detail]}
+    return {
+        name: [str(text) for text in (texts if isinstance(texts, list) else [texts])] for name, texts in detail.items()
+    }
+
+
+class TooLarge(exceptions.APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = f"The body is larger than {MAX_BODY} bytes."
+
+
+class BodyParser(JSONParser):
+    """A JSON object in UTF-8 (RFC 8259, section 8.1), of bounded size, whose text can be stored.
+
+    Raises ParseError for anything else: the plain parser lets deep nesting and lone surrogates through, to become
+    an error of ours.
+    """
+
+    def parse(self, stream, media_type=None, parser_context=None):
+        raw = stream.read(MAX_BODY + 1)
+        if len(raw) > MAX_BODY:
+            raise TooLarge
+        try:
+            body = super().parse(io.BytesIO(raw), media_type, {"encoding": "utf-8"})
+            json.dumps(body, ensure_ascii=False).encode()
+        except (RecursionError, UnicodeError) as error:
+            raise exceptions.ParseError("The body holds text that cannot be stored, or is nested too deep.") from error
+        if not isinstance(body, dict):
+            raise exceptions.ParseError('Send one JSON object, such as {"url": "https://example.com"}.')
+        return body
+
+
+class Throttle(BaseThrottle):
+    """CALLS_PER_MINUTE for each person; while the cache is away nobody is held up."""
+
+    def allow_request(self, request, view):
+        if not request.user.is_authenticated:
+            return True
+        key = f"calls:{request.user.pk}:{int(time.time()) // 60}"
+        try:
+            cache.add(key, 0, 120)
+            return cache.incr(key) <= CALLS_PER_MINUTE
+        except (RedisError, ValueError):
+            return True
+
+    def wait(self):
+        return 60 - time.time() % 60
+
+
+class Pagination(BasePagination):
+    """`page` and `per_page` in, absolute links out, which keep every other parameter: clients follow `next`."""
+
+    per_page, most = 50, 250
+
+    def paginate_queryset(self, queryset, request, view=None):
+        self.request = request
+        self.page = self._number("page", 1)
+        self.size = min(self._number("per_page", self.per_page), self.most)
+        count = queryset.count()
+        self.last = max(1, ceil(count / self.size))
+        start = (self.page - 1) * self.size
+        return list(queryset[start : start + self.size]) if start < count else []
+
+    def _number(self, name, default):
+        text = self.request.query_params.get(name, str(default))
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+            raise exceptions.ValidationError({name: ["Use a whole number from 1 on."]})
+        return int(text)
+
+    def get_paginated_response(self, data):
+        return Response({"data": data, "pagination": self.links()})
+
+    def links(self):
+        before, after = min(self.page - 1, self.last), self.page + 1
+        return {
+            "first": self._link(1),
+            "last": self._link(self.last),
+            "prev": self._link(before) if before else None,
+            "next": self._link(after) if after <= self.last else None,
+        }
+
+    def _link(self, page):
+        others = [(k, v) for k, values in self.request.query_params.lists() if k != "page" for v in values]
+        return self.request.build_absolute_uri(f"{self.request.path}?{urlencode([*others, ('page', page)])}")
+
+
+class TokenScheme(SimpleJWTScheme):
+    """Tells the OpenAPI document what the Authorization header takes."""
+
+    target_class = "accounts.authentication.JWT"
+    name = "token"
+
+
+@require_safe
+def docs(request):
+    """The reference for people, written from the same OpenAPI document programs read."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    return render(
+        request,
+        "api/docs.html",
+        {"base_url": settings.BASE_URL, "calls_per_minute": CALLS_PER_MINUTE, **reference(schema)},
+    )
+
+
+def reference(schema):
+    """What the page shows of an OpenAPI document: its calls, grouped by their first tag, and its objects."""
+    groups = {}
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            call = _call(schema, method.upper(), path, operation)
+            groups.setdefault(operation.get("tags", ["other"])[0], []).append(call)
+    objects = [
+        {"name": name, "text": _text(part.get("description", "")), "rows": _rows(schema, part)}
+        for name, part in schema.get("components", {}).get("schemas", {}).items()
+        if part.get("properties")
+    ]
+    return {"info": schema["info"], "groups": groups, "objects": objects}
+
+
+def _call(schema, method, path, operation):
+    body, example = _content(schema, operation.get("requestBody", {}))
+    named = _named(operation.get("requestBody", {}))
+    return {
+        "id": operation["operationId"],
+        "method": method,
+        "path": path,
+        "title": operation.get("summary") or operation["operationId"].replace("_", " ").capitalize(),
+        "text": _text(operation.get("description", "")),
+        "parameters": [_parameter(schema, each) for each in operation.get("parameters", [])],
+        "body": [] if named else _rows(schema, body),
+        "body_object": named,
+        "curl": _curl(method, path, example, signed=bool(operation.get("security"))),
+        "answers": [
+            {
+                "code": code,
+                "text": _text(answer.get("description", "")),
+                "example": _json(_content(schema, answer)[1]),
+            }
+            for code, answer in operation["responses"].items()
+        ],
+    }
+
+
+def _content(schema, part):
+    """The schema and the example of a body or an answer in JSON; both may be empty."""
+    media = part.get("content", {}).get("application/json", {})
+    shape = _resolve(schema, media.get("schema", {}))
+    examples = [each.get("value") for each in media.get("examples", {}).values()]
+    return shape, examples[0] if examples else shape.get("example")
+
+
+def _named(part):
+    """The object a body is, if it has a name."""
+    return part.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+
+
+def _resolve(schema, part):
+    while "$ref" in part:
+        part = schema["components"]["schemas"][part["$ref"].rpartition("/")[2]]
+    return part
+
+
+def _parameter(schema, parameter):
+    row = _row(schema, parameter["name"], parameter.get("schema", {}), parameter.get("required", False))
+    return {**row, "place": parameter["in"], "text": _text(parameter.get("description", ""))}
+
+
+def _rows(schema, part):
+    required = part.get("required", [])
+    return [_row(schema, name, each, name in required) for name, each in part.get("properties", {}).items()]
+
+
+def _row(schema, name, part, required):
+    return {
+        "name": name,
+        "type": _type(schema, part),
+        "required": required,
+        "read_only": part.get("readOnly", False),
+        "text": _text(part.get("description", "")),
+        "choices": part.get("enum") or part.get("items", {}).get("enum") or [],
+        "default": json.dumps(part["default"], ensure_ascii=False) if "default" in part else "",
+    }
+
+
+def _type(schema, part):
+    if "$ref" in part:
+        return part["$ref"].rpartition("/")[2]
+    name = part.get("type", "object")
+    if name == "array":
+        name = f"list of {_type(schema, part.get('items', {}))}"
+    limits = " to ".join(str(part[key]) for key in ("minimum", "maximum") if key in part)
+    return " ".join(filter(None, [name, limits and f"({limits})", part.get("nullable") and "or null"]))
+
+
+def _curl(method, path, example, signed):
+    lines = ["curl" if method == "GET" else f"curl -X {method}", f'"{settings.BASE_URL}{path}"']
+    if signed:
+        lines.append('-H "Authorization: Bearer $TOKEN"')
+    if example is not None:
+        text = json.dumps(example, ensure_ascii=False).replace("'", "'\\''")
+        lines += ['-H "Content-Type: application/json"', f"-d '{text}'"]
+    return " \\\n  ".join(lines)
+
+
+def _json(value):
+    return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _text(text):
+    """Plain paragraphs in which `words between backticks` are code; everything is escaped."""
+    parts = escape(" ".join(text.split())).split("`")
+    return mark_safe("".join(f"<code>{part}</code>" if at % 2 else part for at, part in enumerate(parts)))  # noqa: S308 -- escaped above

@@ -1,0 +1,43 @@
+"""System checks: a misconfiguration is told before it hurts, with an id and the way out."""
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core import checks
+from django.db import connections
+
+
+class UptimeConfig(AppConfig):
+    name = "uptime"
+
+    def ready(self):
+        checks.register(check_private_targets, checks.Tags.security)
+        checks.register(check_database_version, checks.Tags.database)
+
+
+def check_private_targets(app_configs, **kwargs):
+    if settings.ALLOW_PRIVATE_TARGETS and not settings.LOOPBACK:
+        return [
+            checks.Warning(
+                f"Anyone with an account can probe your internal network: HOST is {settings.HOST} and "
+                "ALLOW_PRIVATE_TARGETS is on.",
+                hint="Unset ALLOW_PRIVATE_TARGETS unless only people you trust can sign up.",
+                id="uptime.W001",
+            )
+        ]
+    return []
+
+
+def check_database_version(app_configs, databases=None, **kwargs):
+    errors = []
+    for alias in databases or []:
+        connection = connections[alias]
+        connection.ensure_connection()
+        if connection.pg_version < 140000:
+            errors.append(
+                checks.Error(
+                    f"PostgreSQL {connection.pg_version // 10000} is too old.",
+                    hint="Use PostgreSQL 14 or newer, or unset DATABASE_URL to use the embedded one.",
+                    id="uptime.E001",
+                )
+            )
+    return errors

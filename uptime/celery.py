@@ -1,0 +1,59 @@
+"""The central Celery app: the queues `control` (every second, never behind anything slow) and `work`.
+
+`periodic` declares a job where it is owned; `manage.py release` writes the entries into django-celery-beat's tables,
+where the admin shows them, and deletes those no longer in code.
+"""
+
+import os
+from dataclasses import dataclass
+
+from celery import Celery
+from django.conf import settings
+
+from uptime import queues
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "uptime.settings")
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # `release` has run them; a worker need not load every page for it
+
+CONTROL = queues.name(queues.CONTROL, settings.QUEUE_PREFIX)
+WORK = queues.name(queues.WORK, settings.QUEUE_PREFIX)
+
+ROUTES: dict[str, dict[str, str]] = {}  # task name to its queue, filled as tasks are declared
+
+app = Celery("uptime", set_as_current=True)
+app.conf.update(
+    queues.configuration(settings.BROKER_URL, "central", settings.QUEUE_PREFIX, [CONTROL, WORK]),
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
+    beat_max_loop_interval=1,
+    imports=["uptime.tasks"],
+    task_routes=ROUTES,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of beat's table."""
+
+    task: str
+    every: int  # seconds
+    queue: str
+
+
+PERIODIC: list[Entry] = []
+
+
+def periodic(every: int, queue: str = CONTROL):
+    """A task that beat runs each `every` seconds on `queue`.
+
+    A message that waited for two rounds is worthless (the next one does the same work), so it expires by then.
+    """
+
+    def declare(function):
+        task = app.task(name=f"uptime.{function.__name__}", expires=max(2, every * 2))(function)
+        ROUTES[task.name] = {"queue": queue}
+        PERIODIC.append(Entry(task.name, every, queue))
+        return task
+
+    return declare

@@ -1,0 +1,73 @@
+"""What every page's frame needs: the reader's theme, where they are, and whether something is down."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from monitors import queries
+
+THEMES = ("light", "dark")  # anything else follows the reader's system
+OUTSIDE_THEIR_APP = {"monitors:regions": "regions", "accounts:mailbox": "mailbox"}
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry of the navigation."""
+
+    section: str
+    title: str
+    icon: str
+    url: str
+
+
+class Shell:
+    """Read by base.html; nothing is looked up that a page does not show."""
+
+    version = settings.VERSION
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    @property
+    def theme(self) -> str:
+        chosen = self.request.COOKIES.get("theme", "")
+        return chosen if chosen in THEMES else ""
+
+    @property
+    def section(self) -> str:
+        """The entry of the navigation the page belongs to."""
+        match = self.request.resolver_match
+        if match is None:
+            return ""
+        return OUTSIDE_THEIR_APP.get(match.view_name, match.namespace)
+
+    @property
+    def links(self) -> list[Link]:
+        found = [
+            Link("monitors", "Monitors", "activity", reverse("monitors:list")),
+            Link("incidents", "Incidents", "zap", reverse("incidents:list")),
+            Link("regions", "Regions", "map-pin", reverse("monitors:regions")),
+        ]
+        if self.request.user.is_staff:
+            found += [
+                Link("mailbox", "Mailbox", "inbox", reverse("accounts:mailbox")),
+                Link("admin", "Admin", "settings", reverse("admin:index")),
+            ]
+        return found
+
+    @cached_property
+    def down(self) -> int:
+        """How many monitors the reader sees down."""
+        user = getattr(self.request, "user", None)
+        return queries.down_count(user) if user is not None and user.is_authenticated else 0
+
+    @property
+    def favicon(self) -> str:
+        return "img/favicon-down.svg" if self.down else "img/favicon-up.svg"
+
+
+def shell(request: HttpRequest) -> dict[str, Shell]:
+    return {"shell": Shell(request)}

@@ -1,0 +1,71 @@
+"""Queue names and broker settings that every Celery app of the product shares; imports no Django.
+
+reliability.md, section 1, in short: time-outs on every socket (a half-open connection otherwise hangs a worker for
+ever), no result backend, no ETA, late acknowledgement for what must not be lost, own `unacked` keys per role, and
+queues named explicitly so that a typo raises instead of dropping messages.
+"""
+
+from kombu import Queue
+
+CONTROL, RESULTS, WORK = "control", "results", "work"
+
+
+def name(queue: str, prefix: str) -> str:
+    return f"{prefix}{queue}"
+
+
+def checks(region: str, prefix: str) -> str:
+    """The queue the workers of `region` consume."""
+    return f"{prefix}checks.{region}"
+
+
+def declare(queue: str) -> Queue:
+    """A durable queue reached by its own name through the default exchange."""
+    return Queue(queue, routing_key=queue, durable=True)
+
+
+def transport_options(broker_url: str, role: str, prefix: str) -> dict:
+    if not broker_url.startswith(("redis", "rediss", "unix")):
+        return {"confirm_publish": True}
+    return {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": not broker_url.startswith("redis+socket"),
+        "health_check_interval": 10,
+        "visibility_timeout": 60,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "unacked_key": f"{prefix}unacked.{role}",
+        "unacked_index_key": f"{prefix}unacked_index.{role}",
+        "unacked_mutex_key": f"{prefix}unacked_mutex.{role}",
+        "client_name": f"uptime-{role}",
+    }
+
+
+def configuration(broker_url: str, role: str, prefix: str, queues: list[str]) -> dict:
+    """Celery settings of one role."""
+    return {
+        "broker_url": broker_url,
+        "broker_transport_options": transport_options(broker_url, role, prefix),
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": 5,
+        "broker_pool_acquire_timeout": 5,
+        "result_backend": None,
+        "task_ignore_result": True,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "task_queues": [declare(queue) for queue in queues],
+        "task_default_queue": queues[0],
+        "task_create_missing_queues": False,
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_max": 0.2},
+        "worker_prefetch_multiplier": 1,
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "worker_soft_shutdown_timeout": 10,
+        "worker_eta_task_limit": 10,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "enable_utc": True,
+        "timezone": "UTC",
+    }

@@ -1,0 +1,97 @@
+"""The regional worker: a small Celery app with one task, `probe`. It needs a broker and its key, nothing else.
+
+No database, no models, no settings of the centre: importing this module loads none of them. Checks arrive sealed,
+outcomes and signs of life leave sealed, all with the region's own key.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from importlib.metadata import PackageNotFoundError, version
+
+from celery import Celery, signals
+from monitors.probes.engine import Engine
+
+from monitors.probes.base import Check
+from uptime import queues
+from uptime.lib.crypto import SealError, key_bytes, unseal
+from uptime.lib.env import EnvError, env, env_bool, env_int
+from uptime.sender import Sender
+
+logger = logging.getLogger(__name__)
+
+SIGN_EVERY = 5.0  # seconds between two signs of life
+DRAIN = 10.0  # seconds the checks in flight get when the worker is told to stop
+
+
+def required(name: str) -> str:
+    value = env(name)
+    if not value:
+        raise EnvError(f"{name} is not set. `manage.py region add` prints the command that starts a worker.")
+    return value
+
+
+REGION = required("REGION_ID")
+KEY = key_bytes(required("REGION_KEY"))
+PREFIX = env("QUEUE_PREFIX")
+BROKER_URL = required("BROKER_URL")
+NAME = f"{socket.gethostname()}:{os.getpid()}"
+
+# No Django in here, whatever the environment names: fixups would load the centre's settings.
+app = Celery("uptime-region", set_as_current=False, fixups=[])
+app.conf.update(
+    queues.configuration(BROKER_URL, f"region.{REGION}", PREFIX, [queues.checks(REGION, PREFIX)]),
+    task_acks_late=False,
+)
+
+engine: Engine | None = None
+sender = Sender(app, REGION, KEY, queues.name(queues.RESULTS, PREFIX))
+
+
+@app.task(name="probe", bind=True)
+def probe(self, sealed: str) -> None:
+    """Admit a batch of checks to the engine; waits while the engine is full."""
+    self.request.update(callbacks=None, errbacks=None, chain=None, chord=None)
+    try:
+        _, wires = unseal(KEY, "checks", REGION, sealed)
+        checks = [Check.from_wire(wire) for wire in wires]
+    except (SealError, ValueError, TypeError) as error:
+        logger.warning("A message was not for us: %s", error)
+        return
+    engine.submit(checks)
+
+
+@signals.worker_init.connect
+def start(**kwargs) -> None:
+    global engine  # noqa: PLW0603 -- one engine per worker process, made when a worker, and not just a reader, runs
+    engine = Engine(
+        on_outcome=sender.put,
+        handles=env_int("PROBE_HANDLES", 400, least=1, most=5000),
+        allow_private=env_bool("ALLOW_PRIVATE_TARGETS", False),
+    )
+    engine.start()
+    sender.start()
+    threading.Thread(target=_give_signs, name="signs of life", daemon=True).start()
+
+
+@signals.worker_shutdown.connect
+def stop(**kwargs) -> None:
+    if engine is not None:
+        engine.stop(grace_s=DRAIN)
+    sender.stop()
+
+
+def _give_signs() -> None:
+    started_at = round(time.time() * 1000)
+    while True:
+        sender.sign([NAME, started_at, engine.in_flight, round(engine.lag_ms, 1), _version()])
+        time.sleep(SIGN_EVERY)
+
+
+def _version() -> str:
+    try:
+        return version("uptime")
+    except PackageNotFoundError:
+        return "0.1.0"

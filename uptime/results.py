@@ -1,0 +1,66 @@
+"""The results worker: its own small Celery app with one task, `record`, and no way to publish anything.
+
+Regions may push into its queue, so nothing in a message is trusted before it is unsealed with the region's own key, and
+nothing a message asks Celery to do afterwards (links, chains, chords) is done.
+"""
+
+import logging
+import os
+import time
+
+import django
+from celery import Celery
+from django.apps import apps
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
+
+from uptime import queues
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "uptime.settings")
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # `release` has run them; a worker need not load every page for it
+if not apps.ready:
+    django.setup()
+
+from uptime import recording
+
+logger = logging.getLogger(__name__)
+
+RESULTS = queues.name(queues.RESULTS, settings.QUEUE_PREFIX)
+WAIT = 1.0  # seconds between two tries while the database is away
+
+
+class PublishRefusedError(RuntimeError):
+    """Something tried to make the results worker publish a message."""
+
+
+class ResultsApp(Celery):
+    """Consumes, and never publishes."""
+
+    def send_task(self, *args, **kwargs):
+        raise PublishRefusedError("the results worker publishes nothing")
+
+
+app = ResultsApp("uptime-results", set_as_current=False)
+app.conf.update(
+    queues.configuration(settings.BROKER_URL, "results", settings.QUEUE_PREFIX, [RESULTS]),
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+)
+
+
+@app.task(name="record", bind=True)
+def record(self, region: str, sealed: str) -> None:
+    """Store one message of a region (outcomes or a sign of life) or one beacon of our own.
+
+    While the database is away the message waits here, unacknowledged; one that cannot be read or stored is put aside.
+    """
+    self.request.update(callbacks=None, errbacks=None, chain=None, chord=None)
+    while True:
+        try:
+            recording.take(region, sealed)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("The database is away, trying again: %s", error)
+            connection.close()
+            time.sleep(WAIT)
+            continue
+        return

@@ -1,0 +1,88 @@
+"""What carries a region's results home: gathers outcomes for a moment, seals them, and keeps trying."""
+
+import logging
+import threading
+import time
+from collections import deque
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from monitors.probes.base import Outcome
+from uptime import queues
+from uptime.lib.crypto import seal
+
+logger = logging.getLogger(__name__)
+
+GATHER = 0.25  # seconds an outcome waits for company
+PART = 200  # outcomes in one message
+KEEP = 50_000  # outcomes kept while the broker is away; the oldest go first, and the centre accounts for them
+RETRY = 1.0  # seconds between two tries
+
+
+class Sender:
+    """One thread that publishes outcomes and signs of life, in the order they came."""
+
+    def __init__(self, app: Celery, region: str, key: bytes, queue: str) -> None:
+        self._app, self._region, self._key = app, region, key
+        self._queue = queues.declare(queue)
+        self._waiting: deque[Outcome | list[Any]] = deque(maxlen=KEEP)
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, outcome: Outcome) -> None:
+        """Hand an outcome over; never blocks."""
+        self._waiting.append(outcome)
+        if len(self._waiting) >= PART:
+            self._wake.set()
+
+    def sign(self, facts: list[Any]) -> None:
+        """A sign of life: it travels behind every outcome that came before it."""
+        self._waiting.append(facts)
+
+    def stop(self) -> None:
+        """Send what is waiting, and end."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set() or self._waiting:
+            self._wake.wait(GATHER)
+            self._wake.clear()
+            while self._waiting:
+                part = self._next_part()
+                if not self._publish(part):
+                    # The order is kept; what no longer fits was the oldest.
+                    self._waiting.extendleft(reversed(part[: KEEP - len(self._waiting)]))
+                    if self._stopping.is_set():
+                        return
+                    time.sleep(RETRY)
+
+    def _next_part(self) -> list[Outcome | list[Any]]:
+        """The oldest outcomes, or one sign of life."""
+        part: list[Outcome | list[Any]] = [self._waiting.popleft()]
+        while isinstance(part[0], Outcome) and self._waiting and len(part) < PART:
+            if not isinstance(self._waiting[0], Outcome):
+                break
+            part.append(self._waiting.popleft())
+        return part
+
+    def _publish(self, part: list[Outcome | list[Any]]) -> bool:
+        first = part[0]
+        payload = (
+            {"outcomes": [each.to_wire() for each in part if isinstance(each, Outcome)]}
+            if isinstance(first, Outcome)
+            else {"sign": first}
+        )
+        sealed = seal(self._key, "results", self._region, round(time.time() * 1000), payload)
+        try:
+            self._app.send_task("record", args=[self._region, sealed], queue=self._queue, argsrepr="<results>")
+        except (OperationalError, OSError) as error:
+            logger.warning("The broker is away, %s results wait: %s", len(self._waiting) + len(part), error)
+            return False
+        return True

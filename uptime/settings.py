@@ -1,0 +1,264 @@
+"""Every knob of the centre, read from the environment. Nothing is started here.
+
+`make run`, `manage.py` and the tests fill in what is unset (see uptime/embedded.py); in production the environment
+says it all, and what is missing is a clear error. docs/configuration.md explains each variable.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from uptime.lib.env import env, env_bool, env_int, env_list
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+
+def required(name: str) -> str:
+    value = env(name)
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. `make run` sets it by itself; see docs/configuration.md.")
+    return value
+
+
+# Where we are ------------------------------------------------------------------------------------------
+DATA_DIR = Path(env("DATA_DIR", "var")).resolve()
+HOST = env("HOST", "127.0.0.1")
+PORT = env_int("PORT", 8000, least=1, most=65535)
+LOOPBACK = HOST in {"127.0.0.1", "localhost", "::1"}
+BASE_URL = env("BASE_URL", f"http://{HOST if HOST != '0.0.0.0' else 'localhost'}:{PORT}").rstrip("/")
+INSTANCE_NONCE = env("INSTANCE_NONCE")
+DEBUG = env_bool("DEBUG", False)
+
+# Secrets -----------------------------------------------------------------------------------------------
+SECRET_KEY = required("SECRET_KEY")
+FIELD_KEYS = env_list("FIELD_KEYS") or [required("FIELD_KEYS")]
+SETUP_TOKEN = env("SETUP_TOKEN")
+
+# Hosts and proxies -------------------------------------------------------------------------------------
+_base = urlsplit(BASE_URL)
+HTTPS = _base.scheme == "https"
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS") or (
+    ["127.0.0.1", "localhost", "[::1]"] if LOOPBACK else [_base.hostname or "localhost", "localhost", "127.0.0.1"]
+)
+CSRF_TRUSTED_ORIGINS = [f"{_base.scheme}://{_base.netloc}"]
+TRUSTED_PROXY_COUNT = env_int("TRUSTED_PROXY_COUNT", 0, most=10)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+if TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Applications ------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "uptime.apps.UptimeConfig",
+    "incidents.apps.IncidentsConfig",
+    "monitors.apps.MonitorsConfig",
+    "accounts.apps.AccountsConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "corsheaders",
+    "csp",
+    "django_celery_beat",
+    "rest_framework",
+    "drf_spectacular",
+]
+
+MIDDLEWARE = [
+    "uptime.middleware.Health",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "uptime.middleware.ReaderTimeZone",
+]
+
+ROOT_URLCONF = "uptime.urls"
+WSGI_APPLICATION = "uptime.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "uptime.context.shell",
+            ],
+            "builtins": ["uptime.templatetags.ui"],
+        },
+    }
+]
+
+# Database: PostgreSQL 14 or newer, one code path -------------------------------------------------------
+DATABASES = {"default": dj_database_url.parse(required("DATABASE_URL"), conn_max_age=0)}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),
+    # Web and workers run threads: a small pool each, so that a request or a task costs no reconnection.
+    "pool": {"min_size": 1, "max_size": env_int("DATABASE_POOL", 8, least=1, most=100), "timeout": 10},
+    # A stuck lock or a runaway statement must not stop the pipeline (milliseconds).
+    "options": "-c lock_timeout=5000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000"
+    " -c timezone=UTC",
+}
+
+# Valkey or Redis: cache, locks, rate limits; and the broker unless BROKER_URL says otherwise -----------
+REDIS_URL = required("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": env("QUEUE_PREFIX"),
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    }
+}
+BROKER_URL = required("BROKER_URL")
+QUEUE_PREFIX = env("QUEUE_PREFIX")
+
+# Periodic work -----------------------------------------------------------------------------------------
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# Accounts ----------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "monitors:list"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_PRESERVE_USERNAME_CASING = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "20/h/ip,10/5m/key",
+    "signup": "60/h/ip",
+    "reset_password": "20/h/ip,5/h/key",
+}
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+X_FRAME_OPTIONS = "DENY"
+
+# Mail: EMAIL_URL such as smtp://user:password@host:587/?tls=1; unset, messages wait on the Mailbox page -----------------
+EMAIL_BACKEND = "accounts.mail.MailboxBackend"
+EMAIL_URL = env("EMAIL_URL")
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", f"Uptime <uptime@{_base.hostname}>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_TIMEOUT = 10
+
+# REST --------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.JWT",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "uptime.api.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "USER_ID_FIELD": "id",
+    "CHECK_REVOKE_TOKEN": True,  # a changed password ends every token made with the old one
+    "UPDATE_LAST_LOGIN": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Uptime API",
+    "VERSION": VERSION,
+    "DESCRIPTION": "Monitors and what they saw, in the wire format that Better Stack clients speak.",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+CORS_ALLOW_ALL_ORIGINS = True  # only for the clones' paths, which carry no cookies
+CORS_URLS_REGEX = r"^/(user/(signup|signin)|website|status/[^/]+)$"
+CORS_ALLOW_HEADERS = ["authorization", "content-type", "accept"]
+
+# Security of pages -------------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "manifest-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# Static files ------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env("STATIC_ROOT", str(DATA_DIR / "static")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MANIFEST_STRICT = False
+
+# Time and language -------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+# What we watch -----------------------------------------------------------------------------------------
+DEFAULT_CHECK_INTERVAL = env_int("DEFAULT_CHECK_INTERVAL", 30, least=1, most=86_400)
+ALLOW_PRIVATE_TARGETS = env_bool("ALLOW_PRIVATE_TARGETS", False)
+TICK_RETENTION_DAYS = env_int("TICK_RETENTION_DAYS", 30, least=2, most=3650)
+REGION_OFFLINE_AFTER = env_int("REGION_OFFLINE_AFTER", 15, least=6, most=600)  # seconds without a sign of life
+
+# Logs --------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
+    "loggers": {"django.server": {"level": "WARNING"}, "celery.app.trace": {"level": "WARNING"}},
+}

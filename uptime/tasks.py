@@ -1,0 +1,102 @@
+"""The central tasks, in the order data flows; each loads, calls one service, and hands on. All may run twice."""
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from incidents import services as incidents
+from monitors import live
+from monitors.models import Region
+from monitors.probes.base import Check, Reason
+from monitors.services import edit, partitions, regions
+from monitors.services.dispatch import claim_due
+from monitors.services.sweep import sweep as sweep_monitors
+from monitors.times import now_ms
+from uptime import queues
+from uptime.celery import WORK, app, periodic
+from uptime.lib.crypto import key_bytes, seal
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200  # checks in one message
+BACKLOG = 25  # waiting messages from which on a region gets no more: what waits that long would start too late
+PURGE_AFTER = timedelta(hours=1)  # how long a deletion can be undone
+
+
+@periodic(every=1)
+def dispatch() -> None:
+    """Send the checks of the coming second to their regions."""
+    claim_due(now_ms(), _silent_regions(), publish_checks)
+
+
+@periodic(every=1)
+def sweep() -> None:
+    """Account for slots whose results are overdue."""
+    more = True
+    while more:
+        with transaction.atomic():
+            done, more = sweep_monitors(timezone.now())
+            incidents.apply(done.changes)
+        if done.changes:
+            live.bump(done.teams)
+
+
+@periodic(every=2)
+def beacon() -> None:
+    """Send ourselves a word through the results queue, which tells when what was queued before it has been stored."""
+    sealed = seal(regions.centre_key(), "beacon", "", now_ms(), None)
+    app.send_task("record", args=["", sealed], queue=_results_queue(), argsrepr="<beacon>")
+
+
+@periodic(every=3600, queue=WORK)
+def make_partitions() -> None:
+    """Make next week's partitions of the tick table, and drop those older than the retention."""
+    today = timezone.now().date()
+    partitions.ensure_partitions(today)
+    partitions.drop_partitions(today - timedelta(days=settings.TICK_RETENTION_DAYS))
+
+
+@periodic(every=300, queue=WORK)
+def purge() -> None:
+    """Remove for good what was deleted more than an hour ago."""
+    edit.purge(timezone.now() - PURGE_AFTER)
+
+
+def publish_checks(region: Region, checks: list[Check]) -> None:
+    """Seal checks for their region and put them on its queue, some hundred to a message.
+
+    Raises kombu's OperationalError when the broker is away: the claim is then rolled back.
+    """
+    queue = queues.declare(queues.checks(region.slug, settings.QUEUE_PREFIX))
+    key, now = key_bytes(region.key), now_ms()
+    for start in range(0, len(checks), BATCH):
+        wire = [check.to_wire() for check in checks[start : start + BATCH]]
+        sealed = seal(key, "checks", region.slug, now, wire)
+        # The arguments hold people's credentials, if sealed: they stay out of headers and logs.
+        app.send_task("probe", args=[sealed], queue=queue, argsrepr=f"<{len(wire)} checks>")
+
+
+def _silent_regions() -> dict[int, Reason]:
+    """The regions that are not fed, and why: nobody has heard of them, or they have more waiting than they can do."""
+    silent = dict.fromkeys(regions.hearing().offline, Reason.REGION_OFFLINE)
+    for region in Region.objects.filter(enabled=True).exclude(pk__in=silent):
+        if _waiting(queues.checks(region.slug, settings.QUEUE_PREFIX)) > BACKLOG:
+            silent[region.pk] = Reason.REGION_OFFLINE
+    return silent
+
+
+def _waiting(queue: str) -> int:
+    """How many messages wait in a queue; 0 for one that is not there yet."""
+    with app.connection_for_write() as connection, connection.channel() as channel:
+        try:
+            return channel.queue_declare(queue=queue, passive=True).message_count
+        except (connection.channel_errors, OperationalError):
+            return 0
+
+
+def _results_queue():
+    return queues.declare(queues.name(queues.RESULTS, settings.QUEUE_PREFIX))

@@ -1,0 +1,13 @@
+"""Every address of the product. Each app owns its pages (urls) and its REST endpoints (api_urls)."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("accounts.urls")),
+    path("", include("accounts.api_urls")),
+    path("", include("monitors.api_urls")),
+    path("", include("monitors.urls")),
+    path("", include("incidents.urls")),
+    path("admin/", admin.site.urls),
+]
