@@ -7,10 +7,16 @@
 from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
 from django.core.exceptions import ValidationError
-from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from django.utils.decorators import method_decorator
 from redis.exceptions import RedisError
-from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, AuthenticationFailed, ParseError, Throttled, UnsupportedMediaType
+from rest_framework import status
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    ParseError,
+    Throttled,
+    UnsupportedMediaType,
+)
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -18,9 +24,10 @@ from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, Toke
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
-from accounts import services
+from accounts import api_schema, services
+from uptime.api import BodyParser
 
-SHORTEST_PASSWORD = 8  # existing clients use such as rudra123, which the page's stricter rules refuse
+SHORTEST_PASSWORD = 8  # existing clients use such as rudra123 or even password, which the page refuses
 BAD_BODY = "Send a JSON object with the strings username and password."
 MISMATCH = "No account has this username together with this password."
 TOO_MANY = "Too many attempts. Wait a few minutes, then try again."
@@ -38,6 +45,7 @@ class EntryMixin:
 
     authentication_classes = ()
     permission_classes = ()
+    parser_classes = (BodyParser,)
     action = "login"  # the limit in ACCOUNT_RATE_LIMITS that every call counts against
 
     def initial(self, request, *args, **kwargs):
@@ -62,26 +70,13 @@ def authenticate(request, username, password):
     if not (services.storable(username) and services.storable(password)):
         return None
     try:
-        user = get_adapter().authenticate(request, username=username, password=password)
+        user = get_adapter().authenticate(request._request, username=username, password=password)
     except ValidationError as error:
         raise Throttled(detail=TOO_MANY) from error
     return user if user and user.is_active else None
 
 
-# The clones' two calls ---------------------------------------------------------------------------------------------
-class Credentials(serializers.Serializer):
-    username = serializers.CharField()
-    password = serializers.CharField()
-
-
-SIGNED_UP = inline_serializer("SignedUp", {"id": serializers.UUIDField()})
-SIGNED_IN = inline_serializer(
-    "SignedIn",
-    {"message": serializers.CharField(), "token": serializers.CharField(), "jwt": serializers.CharField()},
-)
-REFUSED = inline_serializer("Refused", {"message": serializers.CharField()})
-
-
+# The clones' two calls ----------------------------------------------------------------------------------------------
 class CloneView(EntryMixin, APIView):
     """Answers every error with `message`, a bad body with 403."""
 
@@ -93,10 +88,11 @@ class CloneView(EntryMixin, APIView):
         return response
 
     def credentials(self, request):
-        """(username, password), or None for a body that is not two strings."""
-        body = request.data if isinstance(request.data, dict) else {}
-        pair = body.get("username"), body.get("password")
-        return pair if all(isinstance(text, str) and text for text in pair) else None
+        """(username, password). Raises ParseError for a body that does not have both as strings."""
+        pair = request.data.get("username"), request.data.get("password")
+        if not all(isinstance(text, str) and text for text in pair):
+            raise ParseError
+        return pair
 
 
 def refused(message):
@@ -106,19 +102,9 @@ def refused(message):
 class SignUp(CloneView):
     action = "signup"
 
-    @extend_schema(
-        request=Credentials,
-        responses={200: SIGNED_UP, 403: REFUSED},
-        parameters=[OpenApiParameter("X-Setup-Token", str, OpenApiParameter.HEADER)],
-        operation_id="user_signup",
-        tags=["Accounts"],
-        auth=[],
-    )
+    @api_schema.sign_up
     def post(self, request):
-        """Make an account. The very first one of a public site needs the printed set-up token as well."""
-        if (pair := self.credentials(request)) is None:
-            return refused(BAD_BODY)
-        username, password = pair
+        username, password = self.credentials(request)
         if len(password) < SHORTEST_PASSWORD:
             return refused(f"A password has at least {SHORTEST_PASSWORD} characters.")
         try:
@@ -129,32 +115,23 @@ class SignUp(CloneView):
 
 
 class SignIn(CloneView):
-    @extend_schema(
-        request=Credentials,
-        responses={200: SIGNED_IN, 403: REFUSED},
-        operation_id="user_signin",
-        tags=["Accounts"],
-        auth=[],
-    )
+    @api_schema.sign_in
     def post(self, request):
-        """Get a token, good for one hour or until the password changes."""
-        if (pair := self.credentials(request)) is None:
-            return refused(BAD_BODY)
-        user = authenticate(request._request, *pair)
+        user = authenticate(request, *self.credentials(request))
         if user is None:
             return refused(MISMATCH)
         token = str(AccessToken.for_user(user))
         return Response({"message": "Signed in", "token": token, "jwt": token})
 
 
-# simplejwt's pair, behind the same limits ----------------------------------------------------------------------------
+# simplejwt's pair, behind the same limits ---------------------------------------------------------------------------
 class TokenPair(TokenObtainPairSerializer):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["password"].trim_whitespace = False
 
     def validate(self, attrs):
-        user = authenticate(self.context["request"]._request, attrs["username"], attrs["password"])
+        user = authenticate(self.context["request"], attrs["username"], attrs["password"])
         if user is None:
             raise AuthenticationFailed(MISMATCH)
         refresh = self.get_token(user)
@@ -168,13 +145,11 @@ class FreshToken(TokenRefreshSerializer):
         return super().validate(attrs)
 
 
+@method_decorator(api_schema.token, "post")
 class Token(EntryMixin, TokenObtainPairView):
-    """Get an access token, good for one hour, and a refresh token, good for a week."""
-
     serializer_class = TokenPair
 
 
+@method_decorator(api_schema.refresh, "post")
 class Refresh(EntryMixin, TokenRefreshView):
-    """Get another access token; refused once the password was changed."""
-
     serializer_class = FreshToken

@@ -20,7 +20,9 @@ def counted(view):
         try:
             return view(request, *args, **kwargs)
         except RedisError:
-            return render(request, "account/unavailable.html", status=503, headers={"Retry-After": "30"})
+            response = render(request, "account/unavailable.html", status=503)
+            response["Retry-After"] = "30"
+            return response
 
     return guarded
 

@@ -3,7 +3,7 @@
 from functools import wraps
 
 from allauth.core import ratelimit
-from csp.decorators import csp_replace, csp_update
+from csp.decorators import csp, csp_update
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -109,7 +109,7 @@ def mail(request, pk):
 @administrator_required
 @require_safe
 @xframe_options_sameorigin
-@csp_replace(
+@csp(
     {
         "default-src": ["'none'"],
         "style-src": ["'unsafe-inline'"],

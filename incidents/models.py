@@ -11,8 +11,8 @@ class Transition(models.Model):
     """A monitor's change of status, written in the same transaction as the change: the outbox of alerting."""
 
     monitor = models.ForeignKey(Monitor, on_delete=models.CASCADE, related_name="transitions")
-    from_status = models.CharField(max_length=10)
-    to_status = models.CharField(max_length=10)
+    from_status = models.CharField(max_length=12)
+    to_status = models.CharField(max_length=12)
     at = models.DateTimeField(help_text="When it happened: the first round that said so.")
     decided_at = models.DateTimeField(help_text="When we were sure.")
     silent = models.BooleanField(default=False, help_text="Nobody needs to hear of it, such as the first success.")

@@ -15,7 +15,7 @@ PER_PAGE = 25
 SHOWS = {"all": "All", "open": "Open", "resolved": "Resolved"}
 SORTS = {"newest": ["-started_at", "-id"], "oldest": ["started_at", "id"], "longest": ["-length", "-id"]}
 REMOVED = "a removed region"
-TICKS_EACH_SIDE = 30  # enough for ten regions and three rounds on each side of the start
+ROUNDS_BEFORE, ROUNDS_AFTER = 3, 5  # how much of the start is shown
 
 
 @dataclass(frozen=True)
@@ -72,16 +72,17 @@ def visible_incident(user, pk):
 
 
 def ticks_around(incident, places):
-    """What every region saw shortly before and after an incident began, newest first, each tick with its `place`.
+    """What every region saw in the rounds before and after an incident began, newest first, each tick with its `place`.
 
     `places`: the regions' names by id. The window is bounded on both sides, so that only its days are read.
     """
     monitor, start = incident.monitor, incident.started_at
+    regions = min(10, max(1, len(incident.votes.get("assigned", []))))
     window = timedelta(seconds=max(60, 5 * monitor.interval, 2 * monitor.confirmation_period))
     ticks = Tick.objects.filter(monitor=monitor)
     before = ticks.filter(slot__gte=start - window, slot__lt=start).order_by("-slot", "region_id")
     after = ticks.filter(slot__gte=start, slot__lte=start + window).order_by("slot", "region_id")
-    shown = [*reversed(list(after[:TICKS_EACH_SIDE])), *before[:TICKS_EACH_SIDE]]
+    shown = [*reversed(list(after[: ROUNDS_AFTER * regions])), *before[: ROUNDS_BEFORE * regions]]
     for tick in shown:
         tick.place = places.get(tick.region_id, REMOVED)
         tick.reason_label = reason_label(tick.reason)

@@ -230,13 +230,13 @@ class WorkerInline(ReadOnly, admin.TabularInline):
 
 @admin.register(Region)
 class RegionAdmin(admin.ModelAdmin):
-    """Adding and removing need rules: `manage.py region` and the regions page do it."""
+    """A name may be changed; adding and removing need rules: `manage.py region` and the regions page do it."""
 
     list_display = ["slug", "name", "heard", "enabled", "same_machine", "created_at"]
     list_filter = ["enabled", "same_machine"]
     search_fields = ["slug", "name"]
     fields = ["slug", "name", "enabled", "same_machine", "created_at"]
-    readonly_fields = ["slug", "same_machine", "created_at"]
+    readonly_fields = ["slug", "enabled", "same_machine", "created_at"]
     inlines = [WorkerInline]
 
     def has_add_permission(self, request):

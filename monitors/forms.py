@@ -125,9 +125,17 @@ class MonitorForm(forms.Form):
         self.kind = KINDS.get(chosen if chosen in KINDS else DEFAULT_KIND)
         self.shown = values(self.kind, instance)
         super().__init__(data, initial=self.shown)
-        self.options = self.kind.Options(data, initial=self.shown)
+        self.options = self.kind.Options(self._option_data(data), initial=self.shown)
         self._regions = Region.objects.filter(Q(enabled=True) | Q(monitors=instance) if instance else Q(enabled=True))
         self._tune_fields()
+
+    def _option_data(self, data):
+        """A page that shows none of the kind's options leaves them alone: a missing checkbox is off only where it
+        could be seen."""
+        names = self.kind.Options.base_fields
+        if data is None or any(name in data for name in names):
+            return data
+        return {name: self.shown[name] for name in names if name in self.shown}
 
     def _tune_fields(self):
         fields = self.fields
@@ -227,7 +235,7 @@ class MonitorForm(forms.Form):
             return
         stored = (self.instance.secrets if self.instance else None) or {}
         cleaned["options"], cleaned["secrets"] = {}, {}
-        for name, value in self.options.cleaned_data.items():
+        for name, value in list(self.options.cleaned_data.items()):
             if name not in self.kind.secret_fields:
                 cleaned["options"][name] = value
                 continue

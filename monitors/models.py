@@ -175,10 +175,10 @@ class State(models.Model):
     RECENT = 40  # rounds kept for the small bars
 
     monitor = models.OneToOneField(Monitor, primary_key=True, on_delete=models.CASCADE)
-    status = models.CharField(max_length=10, choices=STATUSES, default=Status.PENDING)
+    status = models.CharField(max_length=12, choices=STATUSES, default=Status.PENDING)
     since = models.DateTimeField(default=timezone.now)
     # The judge's memory: monitors.domain.verdict.State
-    verdict = models.CharField(max_length=10, default="pending")
+    verdict = models.CharField(max_length=12, default="pending")
     streak = models.PositiveSmallIntegerField(default=0)
     streak_first = models.DateTimeField(null=True)
     undecided = models.PositiveIntegerField(default=0)
@@ -276,7 +276,7 @@ class StatusInterval(models.Model):
     """A stretch of time a monitor spent in one status; the last one is open. Together they tile its life."""
 
     monitor = models.ForeignKey(Monitor, on_delete=models.CASCADE, related_name="intervals")
-    status = models.CharField(max_length=10, choices=STATUSES)
+    status = models.CharField(max_length=12, choices=STATUSES)
     start = models.DateTimeField()
     end = models.DateTimeField(null=True)
 

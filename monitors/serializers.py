@@ -11,7 +11,7 @@ from zlib import crc32
 
 from django import forms
 
-from monitors.forms import DEFAULT_KIND, MonitorForm, seconds, values
+from monitors.forms import DEFAULT_KIND, MonitorForm, masked, seconds, values
 from monitors.models import Status
 from monitors.probes.kinds import KINDS
 from monitors.probes.options import HeadersField, StatusesField, parse_statuses, statuses_text
@@ -277,8 +277,8 @@ class MonitorBody:
         items = self.body[wire]
         if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
             return self._refuse(wire, "Send a list of objects with name and value.")
-        stored = values(self.kind, self.instance).get(name) or []
-        kept, added = dict(numbered(stored)), []
+        stored = self.instance.all_options.get(name) if self.instance else None
+        kept, added = dict(numbered(stored or [])), []
         for each in items:
             key = str(each.get("id"))
             key = key if key in kept else next((k for k, old in kept.items() if _same(old, each)), None)
@@ -286,7 +286,7 @@ class MonitorBody:
             if each.get("_destroy") is True:
                 kept.pop(key, None)
             elif key:
-                kept[key] = {**kept[key], **header}
+                kept[key] = {**kept[key], **_without_mask(header, kept[key])}
             else:
                 added.append(header)
         return [*kept.values(), *added]
@@ -342,6 +342,11 @@ def _divided(text, unit):
         return str(float(text) / unit)
     except ValueError:
         return text
+
+
+def _without_mask(header, old):
+    """The parts of a changed header that say something new; the mask of the old value keeps that value."""
+    return {part: text for part, text in header.items() if part != "value" or text != masked(old["value"])}
 
 
 def _same(header, item):

@@ -44,6 +44,7 @@ def fragment(view):
 @require_safe
 def index(request):
     form = MonitorForm(team=request.user.ensure_team(), user=request.user)
+    form.fields["target"].widget.attrs["autofocus"] = True
     context = _listing(request) | {"quick": [form["target"], form["name"], form["interval"]]}
     return render(request, "monitors/list.html", context)
 

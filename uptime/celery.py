@@ -51,7 +51,7 @@ def periodic(every: int, queue: str = CONTROL):
     """
 
     def declare(function):
-        task = app.task(name=f"uptime.{function.__name__}", expires=max(2, every * 2))(function)
+        task = app.task(name=f"uptime.{function.__name__}", expires=max(2, every * 2), shared=False)(function)
         ROUTES[task.name] = {"queue": queue}
         PERIODIC.append(Entry(task.name, every, queue))
         return task

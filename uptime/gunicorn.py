@@ -17,7 +17,7 @@ timeout = 60
 graceful_timeout = 5
 keepalive = 5
 accesslog = None
-no_control_socket = True
+control_socket_disable = True
 _master = os.getpid()
 
 

@@ -37,6 +37,7 @@ REGION = required("REGION_ID")
 KEY = key_bytes(required("REGION_KEY"))
 PREFIX = env("QUEUE_PREFIX")
 BROKER_URL = required("BROKER_URL")
+logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)  # no line for each message
 NAME = f"{socket.gethostname()}:{os.getpid()}"
 
 # No Django in here, whatever the environment names: fixups would load the centre's settings.
@@ -50,7 +51,7 @@ engine: Engine | None = None
 sender = Sender(app, REGION, KEY, queues.name(queues.RESULTS, PREFIX))
 
 
-@app.task(name="probe", bind=True)
+@app.task(name="probe", bind=True, shared=False)
 def probe(self, sealed: str) -> None:
     """Admit a batch of checks to the engine; waits while the engine is full."""
     self.request.update(callbacks=None, errbacks=None, chain=None, chord=None)

@@ -48,7 +48,7 @@ app.conf.update(
 )
 
 
-@app.task(name="record", bind=True)
+@app.task(name="record", bind=True, shared=False)
 def record(self, region: str, sealed: str) -> None:
     """Store one message of a region (outcomes or a sign of life) or one beacon of our own.
 

@@ -32,6 +32,15 @@ PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL
 REGION_KNOBS = ("LOG_LEVEL", "BROKER_URL", "QUEUE_PREFIX", "ALLOW_PRIVATE_TARGETS", "PROBE_HANDLES")
 
 
+# How to see in a process of its own that a server the environment names is there; drivers would stay in our memory.
+GIVEN_SERVERS = {
+    "DATABASE_URL": "import os, psycopg; psycopg.connect(os.environ['DATABASE_URL'], connect_timeout=5).close()",
+    "REDIS_URL": "import os, redis; redis.from_url(os.environ['REDIS_URL'], socket_timeout=5).ping()",
+    "BROKER_URL": "import os, kombu; kombu.Connection(os.environ['BROKER_URL'], connect_timeout=5).connect()",
+}
+GIVEN_S = 20.0  # they may be starting beside us
+
+
 class Stopped(Exception):  # noqa: N818 - it is no error
     """We were asked to stop while starting."""
 
@@ -90,9 +99,11 @@ def region_workers(folder: Path) -> list[Spec]:
 
 # Small questions ------------------------------------------------------------------------------------------------------
 def say(text: str) -> None:
-    """To the terminal, which may be gone."""
-    with suppress(OSError, ValueError):
+    """To the terminal; once that is gone, to nobody."""
+    try:
         print(text, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_port(host: str, port: int) -> None:
@@ -133,15 +144,22 @@ def site_answers(host: str, port: int, nonce: str) -> bool:
     return f"x-uptime-instance: {nonce}".lower() in answer
 
 
+def ask_python(code: str) -> tuple[bool, str]:
+    """Run a line of Python in a process of its own: whether it succeeded, and what it said last."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    return done.returncode == 0, last_words((done.stdout or done.stderr).strip().splitlines())
+
+
 def has_account() -> bool:
-    """Asked in a process of its own: the driver would stay in our memory for good."""
-    code = (
-        "import os, psycopg\n"
-        "with psycopg.connect(os.environ['DATABASE_URL']) as c:\n"
-        "    print(c.execute('SELECT EXISTS (SELECT FROM accounts_user)').fetchone()[0])"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
-    return answer.stdout.strip() == "True"
+    query = "SELECT EXISTS (SELECT FROM accounts_user)"
+    code = f"import os, psycopg; print(psycopg.connect(os.environ['DATABASE_URL']).execute('{query}').fetchone()[0])"
+    return ask_python(code) == (True, "True")
+
+
+def last_words(lines: list[str]) -> str:
+    """The end of some output, without the traceback a final error may come with."""
+    code = max((number for number, line in enumerate(lines[:-1]) if line.startswith("  ")), default=-1)
+    return "\n".join(line.strip() for line in lines[code + 1 :])
 
 
 # The supervisor -------------------------------------------------------------------------------------------------------
@@ -151,6 +169,7 @@ class Supervisor:
         self.crew = Crew(self.report)
         self.asked: list[int] = []  # the stop signals so far
         self.folder = Path()
+        self.lock: int | None = None
         self.regions_seen = (-1, -1)
 
     def report(self, name: str, text: str, log: list[str]) -> None:
@@ -206,6 +225,20 @@ class Supervisor:
         environment.fill({name: value for name, value in found.items() if name != "SETUP_TOKEN" or not loopback})
         os.environ["INSTANCE_NONCE"] = self.nonce = random.token_hex(16)
 
+    def check_given_servers(self) -> None:
+        """The servers an operator named must be there before anything else makes sense."""
+        for name in filter(env, GIVEN_SERVERS):
+            problem = ""
+
+            def answers(name: str = name) -> bool:
+                nonlocal problem
+                good, problem = ask_python(GIVEN_SERVERS[name])
+                return good
+
+            if not self.wait_for(answers, GIVEN_S):
+                raise EmbeddedError(f"The server of {name} does not answer: {problem}")
+            self.step(f"The server of {name} answers")
+
     def start_servers(self) -> None:
         def ready(server: Server) -> None:
             if not self.asked:
@@ -227,21 +260,24 @@ class Supervisor:
             signal_group(process.pid, signal.SIGKILL)
             process.wait()
         if process.returncode != 0:
-            last = "\n".join(tail(path, 15))
-            raise EmbeddedError(f"`manage.py release` {how_it_ended(process.returncode)}. {path} ends with:\n{last}")
+            how = how_it_ended(process.returncode)
+            raise EmbeddedError(f"`manage.py release` {how}. {path} ends with:\n{last_words(tail(path, 15))}")
         self.step("The database is up to date")
 
     def start_everything(self) -> None:
-        for spec in centre(self.folder):
+        """The site first, so that it has the processor for itself; the rest as soon as it answers."""
+        web, *rest = centre(self.folder)
+        child = self.crew.start(web)
+        answers = self.wait_for(lambda: not child.alive or site_answers(self.host, self.port, self.nonce), ANSWER_S)
+        if not answers or not child.alive:
+            taken = f"Port {self.port} was taken meanwhile: set PORT. " if _port_problem(self.host, self.port) else ""
+            raise EmbeddedError(
+                f"The site did not come up. {taken}{web.log} ends with:\n{last_words(tail(web.log, 15))}"
+            )
+        self.step("The site answers")
+        for spec in rest:
             self.crew.start(spec)
         self.follow_regions()
-        web = self.crew.children["web"]
-        answers = self.wait_for(lambda: not web.alive or site_answers(self.host, self.port, self.nonce), ANSWER_S)
-        if not answers or not web.alive:
-            taken = f"Port {self.port} was taken meanwhile: set PORT. " if _port_problem(self.host, self.port) else ""
-            last = "\n".join(tail(web.spec.log, 15))
-            raise EmbeddedError(f"The site did not come up. {taken}{web.spec.log} ends with:\n{last}")
-        self.step("The site answers")
 
     def announce(self) -> None:
         shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(self.host, self.host)
@@ -280,7 +316,8 @@ class Supervisor:
             name = signal.Signals(self.asked[0]).name
             say(f"\n{name}: stopping everything (once more: at once)")
         first = len(self.asked)
-        environment.unpublish(self.folder)
+        if self.lock is not None:  # otherwise it is somebody else's
+            environment.unpublish(self.folder)
         self.crew.stop(hurry=lambda: len(self.asked) > max(first, 1))
         if self.asked:
             say(f"Everything has stopped ({time.monotonic() - began:.1f} s)")
@@ -293,6 +330,7 @@ def main() -> int:
     try:
         supervisor.prepare()
         say(f"Starting Uptime, data in {supervisor.folder}")
+        supervisor.check_given_servers()
         supervisor.start_servers()
         supervisor.release()
         supervisor.start_everything()
@@ -300,7 +338,7 @@ def main() -> int:
         supervisor.run()
     except Stopped:
         pass
-    except (EmbeddedError, SecretsError, EnvError) as error:
+    except (EmbeddedError, SecretsError, EnvError, OSError, subprocess.SubprocessError) as error:
         say(f"\nUptime cannot start. {error}")
         return 1
     finally:

@@ -90,12 +90,9 @@ def _silent_regions() -> dict[int, Reason]:
 
 
 def _waiting(queue: str) -> int:
-    """How many messages wait in a queue; 0 for one that is not there yet."""
-    with app.connection_for_write() as connection, connection.channel() as channel:
-        try:
-            return channel.queue_declare(queue=queue, passive=True).message_count
-        except (connection.channel_errors, OperationalError):
-            return 0
+    """How many messages wait in a queue."""
+    with app.connection_or_acquire() as connection:
+        return queues.declare(queue).bind(connection.default_channel).queue_declare().message_count
 
 
 def _results_queue():

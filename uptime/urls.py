@@ -11,3 +11,4 @@ urlpatterns = [
     path("", include("incidents.urls")),
     path("admin/", admin.site.urls),
 ]
+handler500 = "uptime.views.server_error"

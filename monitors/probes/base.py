@@ -114,7 +114,7 @@ class Reason(StrEnum):
         "header_too_large",
         DOWN,
         "Headers too large",
-        "The headers of the answer are larger than browsers accept.",
+        "The headers of the answer are larger than 64 kB.",
     )
 
     # Names

@@ -7,7 +7,6 @@ handle until its timeout, never a thread, and never another check's time.
 import logging
 import resource
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -20,10 +19,10 @@ from monitors.probes.transfer import Transfers
 from uptime.lib.loop import Loop
 from uptime.lib.net import Guard, Network
 from uptime.lib.resolver import Names, Resolver
+from uptime.lib.version import VERSION
 
 log = logging.getLogger(__name__)
 
-VERSION = "0.1.0"
 FILES_PER_CHECK = 8  # connections to two families, and a few name servers
 STOP_LEEWAY_S = 5.0  # for handing over the outcomes of what was broken off
 
@@ -63,7 +62,7 @@ class Engine:
         self._told = True  # nobody waits at the gate for room they were not told of
 
     def start(self) -> None:
-        raise_file_limit(self._handles * FILES_PER_CHECK)
+        raise_file_limit(256 + self._handles * FILES_PER_CHECK)
         self._thread.start()
 
     @property
@@ -152,9 +151,8 @@ class Engine:
 
 
 def raise_file_limit(wanted: int) -> None:
-    """Raise the soft limit of open files (often 1,024) towards `wanted` beyond what is usual, as far as allowed."""
+    """Raise the soft limit of open files (often 1,024) to `wanted`, as far as the hard one lets us."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    least = wanted + 256
-    if soft != resource.RLIM_INFINITY and soft < least:
-        target = least if hard == resource.RLIM_INFINITY else min(least, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

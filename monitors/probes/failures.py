@@ -7,11 +7,10 @@ import errno
 import os
 import ssl
 import time
-from collections.abc import Callable
 
 from monitors.probes.base import Phases, Reason
 from monitors.probes.kinds import Finding, Request
-from monitors.probes.transfer import MAX_HEADERS, Result
+from monitors.probes.transfer import MAX_HEADERS, OPERATION_TIMEDOUT, PEER_FAILED_VERIFICATION, Result
 from uptime.lib.resolver import Problem
 
 # What the operating system says when the trouble is on this machine.
@@ -33,52 +32,54 @@ LOCAL_ERRNOS = frozenset(
 )
 
 # libcurl-errors(3); pycurl has names for some only.
-UNSUPPORTED_PROTOCOL, COULDNT_CONNECT, WEIRD_SERVER_REPLY, HTTP2, PARTIAL_FILE = 1, 7, 8, 16, 18
-OPERATION_TIMEDOUT, SSL_CONNECT_ERROR, GOT_NOTHING, SEND_ERROR, RECV_ERROR = 28, 35, 52, 55, 56
-SSL_CERTPROBLEM, SSL_CIPHER, PEER_FAILED_VERIFICATION, BAD_CONTENT_ENCODING = 58, 59, 60, 61
+UNSUPPORTED_PROTOCOL, WEIRD_SERVER_REPLY, HTTP2, PARTIAL_FILE = 1, 8, 16, 18
+SSL_CONNECT_ERROR, GOT_NOTHING, SEND_ERROR, RECV_ERROR = 35, 52, 55, 56
+SSL_CERTPROBLEM, SSL_CIPHER, BAD_CONTENT_ENCODING = 58, 59, 61
 SSL_INVALIDCERTSTATUS, TOO_LARGE = 91, 100
 
-SILENT_ENDS = frozenset({GOT_NOTHING, PARTIAL_FILE})
 BROKEN_PIPES = frozenset({RECV_ERROR, SEND_ERROR, SSL_CONNECT_ERROR})
-PROTOCOL_ERRORS = frozenset({UNSUPPORTED_PROTOCOL, WEIRD_SERVER_REPLY, HTTP2, RECV_ERROR, BAD_CONTENT_ENCODING})
-TLS_ERRORS = frozenset({SSL_CONNECT_ERROR, SSL_CERTPROBLEM, SSL_CIPHER, SSL_INVALIDCERTSTATUS})
+CODES = {
+    UNSUPPORTED_PROTOCOL: (Reason.PROTOCOL_ERROR, "{server} did not answer in HTTP/1: {message}"),
+    WEIRD_SERVER_REPLY: (Reason.PROTOCOL_ERROR, "The answer of {server} is not valid HTTP: {message}"),
+    HTTP2: (Reason.PROTOCOL_ERROR, "The answer of {server} is not valid HTTP: {message}"),
+    PARTIAL_FILE: (Reason.CLOSED, "{server} closed the connection {progress}"),
+    SSL_CONNECT_ERROR: (Reason.TLS_ERROR, "The TLS handshake with {server} failed: {message}"),
+    GOT_NOTHING: (Reason.CLOSED, "{server} closed the connection {progress}"),
+    RECV_ERROR: (Reason.PROTOCOL_ERROR, "The answer of {server} is not valid HTTP: {message}"),
+    SSL_CERTPROBLEM: (Reason.TLS_ERROR, "The TLS handshake with {server} failed: {message}"),
+    SSL_CIPHER: (Reason.TLS_ERROR, "The TLS handshake with {server} failed: {message}"),
+    BAD_CONTENT_ENCODING: (Reason.PROTOCOL_ERROR, "The page of {server} cannot be decoded: {message}"),
+    SSL_INVALIDCERTSTATUS: (Reason.TLS_ERROR, "The TLS handshake with {server} failed: {message}"),
+}
+ERRNOS = {
+    errno.ECONNREFUSED: (Reason.REFUSED, "Connection refused by {server}"),
+    errno.ECONNRESET: (Reason.RESET, "Connection reset by {server} {progress}"),
+    errno.EPIPE: (Reason.RESET, "Connection reset by {server} {progress}"),
+    errno.EHOSTUNREACH: (Reason.UNREACHABLE, "No route to {server}"),
+    errno.ETIMEDOUT: (Reason.TIMEOUT_CONNECT, "{server} accepted no connection in time"),
+}
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _SELF_SIGNED = frozenset({18, 19})
-_NAME_ERRORS = frozenset({0, 62, 64})  # 0: the chain is in order, so it was the name that libcurl refused
+_NAME_ERRORS = frozenset({0, 1, 62, 64})  # 0 and 1: the chain was not at fault, so it was the name
 
 
-def explain(request: Request, result: Result) -> Finding:
-    """Why an exchange failed."""
-    server = f"{_tried(result)} port {request.url.port}"
-    if result.denied:
-        reason = Reason.BLOCKED_REDIRECT if request.redirected else Reason.BLOCKED_ADDRESS
-        return Finding(reason, f"{request.url.host} leads to {result.denied}, where checks do not go")
-    if result.headers_too_large or result.code == TOO_LARGE:
-        return Finding(Reason.HEADER_TOO_LARGE, f"The headers are larger than {MAX_HEADERS // 1024} kB")
-    if result.code == PEER_FAILED_VERIFICATION:
-        return _certificate(request, result)
-    by_errno = _by_errno(result, server)
-    if by_errno:
-        return by_errno
-    if result.code in SILENT_ENDS or (result.code in BROKEN_PIPES and _is_end(result.message)):
-        return Finding(Reason.CLOSED, f"{server} closed the connection {_progress(result.phases)}")
-    if result.code in TLS_ERRORS:
-        return Finding(Reason.TLS_ERROR, f"The TLS handshake with {server} failed: {result.message}")
-    if result.code in PROTOCOL_ERRORS:
-        return Finding(Reason.PROTOCOL_ERROR, f"{server} did not answer in valid HTTP: {result.message}")
+def explain(request: Request, result: Result, timeout_ms: int) -> Finding:
+    """Why an exchange failed: the most telling sign first."""
     if result.code == OPERATION_TIMEDOUT:
-        return Finding(Reason.TIMEOUT_CONNECT, f"{server} accepted no connection in time")
-    if result.code == COULDNT_CONNECT:
-        return Finding(Reason.UNREACHABLE, f"No connection to {server}: {result.message}")
+        return explain_timeout(request, result, timeout_ms)
+    for judge in (_by_guard, _by_size, _by_certificate, _by_errno, _by_code):
+        finding = judge(request, result)
+        if finding:
+            return finding
     return Finding(Reason.LOCAL_ERROR, f"Unexpected error {result.code} of the HTTP library: {result.message}")
 
 
 def explain_timeout(request: Request, result: Result, timeout_ms: int) -> Finding:
     """What was waited for when the time was up."""
     phases, time = result.phases, f"{timeout_ms / 1000:g} s"
-    if phases.connect is None:
+    if not result.connected:
         where = f"{_tried(result)} port {request.url.port}"
         return Finding(Reason.TIMEOUT_CONNECT, f"No connection to {where} within {time}")
     if request.url.scheme == "https" and phases.tls is None:
@@ -97,21 +98,44 @@ def explain_name(host: str, problem: Problem | None) -> Finding:
     return Finding(Reason.RESOLVER_SICK, f"This region's name servers gave no answer about {host}")
 
 
-def _by_errno(result: Result, server: str) -> Finding | None:
-    number = result.errno
-    if number in LOCAL_ERRNOS:
-        return Finding(Reason.LOCAL_ERROR, f"This region could not connect: {os.strerror(number)}")
-    known: dict[int, tuple[Reason, Callable[[], str]]] = {
-        errno.ECONNREFUSED: (Reason.REFUSED, lambda: f"Connection refused by {server}"),
-        errno.ECONNRESET: (Reason.RESET, lambda: f"Connection reset by {server} {_progress(result.phases)}"),
-        errno.EPIPE: (Reason.RESET, lambda: f"Connection reset by {server} {_progress(result.phases)}"),
-        errno.EHOSTUNREACH: (Reason.UNREACHABLE, lambda: f"No route to {server}"),
-        errno.ETIMEDOUT: (Reason.TIMEOUT_CONNECT, lambda: f"{server} accepted no connection in time"),
-    }
-    if number not in known:
-        return None
-    reason, detail = known[number]
-    return Finding(reason, detail())
+def explain_silence(host: str, resolver_is_alive: bool, timeout_ms: int) -> Finding:
+    """Nobody told the address of `host` before the time was up: the name's silence, or our own name servers'."""
+    reason = Reason.TIMEOUT_DNS if resolver_is_alive else Reason.RESOLVER_SICK
+    return Finding(reason, f"No address for {host} within {timeout_ms / 1000:g} s: waiting for its name servers")
+
+
+def _by_guard(request: Request, result: Result) -> Finding | None:
+    return denied_address(request, result.denied) if result.denied else None
+
+
+def denied_address(request: Request, address: str) -> Finding:
+    reason = Reason.BLOCKED_REDIRECT if request.redirected else Reason.BLOCKED_ADDRESS
+    return Finding(reason, f"{request.url.host} leads to {address}, where checks do not go")
+
+
+def _by_size(_request: Request, result: Result) -> Finding | None:
+    if result.headers_too_large or result.code == TOO_LARGE:
+        return Finding(Reason.HEADER_TOO_LARGE, f"The headers are larger than {MAX_HEADERS // 1024} kB")
+    return None
+
+
+def _by_errno(request: Request, result: Result) -> Finding | None:
+    if result.errno in LOCAL_ERRNOS:
+        return Finding(Reason.LOCAL_ERROR, f"This region could not connect: {os.strerror(result.errno)}")
+    reason, sentence = ERRNOS.get(result.errno, (None, ""))
+    return Finding(reason, _filled(sentence, request, result)) if reason else None
+
+
+def _by_code(request: Request, result: Result) -> Finding | None:
+    if result.code in BROKEN_PIPES and _is_end(result.message):
+        return Finding(Reason.CLOSED, _filled("{server} closed the connection {progress}", request, result))
+    reason, sentence = CODES.get(result.code, (None, ""))
+    return Finding(reason, _filled(sentence, request, result)) if reason else None
+
+
+def _filled(sentence: str, request: Request, result: Result) -> str:
+    server = f"{_tried(result)} port {request.url.port}"
+    return sentence.format(server=server, message=result.message, progress=_progress(result.phases))
 
 
 def _tried(result: Result) -> str:
@@ -129,7 +153,9 @@ def _progress(phases: Phases) -> str:
     return "without an answer" if phases.connect is not None else "while connecting"
 
 
-def _certificate(request: Request, result: Result) -> Finding:
+def _by_certificate(request: Request, result: Result) -> Finding | None:
+    if result.code != PEER_FAILED_VERIFICATION:
+        return None
     host = request.url.host
     if result.verify_result in _NAME_ERRORS:
         return Finding(Reason.TLS_NAME_MISMATCH, f"The certificate is not for {host}{_names(result)}")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
 from monitors.probes.base import Check, Outcome, Phases, Reason, printable
-from monitors.probes.failures import explain, explain_name, explain_timeout
+from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout
 from monitors.probes.kinds import KINDS, Answer, Finding, Request, Steps
 from monitors.probes.transfer import MAX_ADDRESSES, Result, Transfer, Transfers
 from uptime.lib.loop import Loop, Timer
@@ -63,7 +63,6 @@ class Run:
 
     __slots__ = (
         "_address",
-        "_answered",
         "_attempt_began",
         "_attempts",
         "_began",
@@ -72,6 +71,7 @@ class Run:
         "_over",
         "_phases",
         "_request",
+        "_response_ms",
         "_started_at",
         "_status",
         "_step_began",
@@ -99,7 +99,7 @@ class Run:
         self._phases = Phases()
         self._address = ""
         self._status: int | None = None
-        self._answered = False
+        self._response_ms: float | None = None
 
     @accounted
     def schedule(self) -> None:
@@ -135,7 +135,7 @@ class Run:
             return
         self._attempts += 1
         self._attempt_began = time.monotonic()
-        self._phases, self._status, self._answered = Phases(), None, False
+        self._phases = Phases()
         try:
             kind = KINDS.get(self.check.kind)
         except UnknownKindError as error:
@@ -148,7 +148,7 @@ class Run:
         """Let the kind say what is next: here further types of request find their branch."""
         assert self._steps is not None  # noqa: S101 - `_attempt` set it
         try:
-            request = self._steps.send(answer)  # type: ignore[arg-type] - None starts a generator
+            request = next(self._steps) if answer is None else self._steps.send(answer)
         except StopIteration as end:
             self._conclude(end.value)
         except BlockedAddressError as error:
@@ -163,6 +163,7 @@ class Run:
 
     def _fetch(self, request: Request) -> None:
         self._request, self._step_began = request, time.monotonic()
+        self._status = self._response_ms = None  # what is said of an answer is said of the last one
         if request.url.is_address:
             self._connect((request.url.host,))
         else:
@@ -185,8 +186,7 @@ class Run:
         assert request is not None  # noqa: S101 - only a request is connected for
         denied = next((each for each in addresses if not self._tools.guard.permits(each)), None)
         if denied:
-            reason = Reason.BLOCKED_REDIRECT if request.redirected else Reason.BLOCKED_ADDRESS
-            self._conclude(Finding(reason, f"{request.url.host} leads to {denied}, where checks do not go"))
+            self._conclude(denied_address(request, denied))
             return
         left = self._deadline - time.monotonic()
         usable = _usable(addresses, self._attempts - 1)
@@ -197,11 +197,10 @@ class Run:
         self._transfer = None
         self._note(result)
         if result.answer:
-            self._status = result.answer.status
+            self._status, self._response_ms = result.answer.status, _span(self._attempt_began)
             self._step(result.answer)
-        else:
-            assert self._request is not None  # noqa: S101 - it was exchanged
-            self._conclude(explain(self._request, result))
+        elif self._request:
+            self._conclude(explain(self._request, result, self.check.timeout_ms))
 
     def _note(self, result: Result) -> None:
         self._phases += result.phases
@@ -210,7 +209,6 @@ class Run:
     def _conclude(self, finding: Finding) -> None:
         """The attempt is over: the last word, or once more from the start."""
         reason = finding.reason
-        self._answered = self._status is not None and self._transfer is None
         left = self._deadline - time.monotonic()
         if (
             reason is None
@@ -225,18 +223,18 @@ class Run:
 
     @accounted
     def _expire(self) -> None:
-        if self._lookup:
-            alive, host = self._lookup.resolver_is_alive, self._request.url.host if self._request else ""
-            reason = Reason.TIMEOUT_DNS if alive else Reason.RESOLVER_SICK
-            self._phases += Phases(dns=_span(self._step_began))
-            seconds = f"{self.check.timeout_ms / 1000:g} s"
-            self._drop()
-            self.finish(Finding(reason, f"No address for {host} within {seconds}: waiting for its name servers"))
-        elif self._transfer and self._request:
+        if self._transfer and self._request:
             result = self._tools.transfers.cancel(self._transfer)
             self._transfer = None
             self._note(result)
             self.finish(explain_timeout(self._request, result, self.check.timeout_ms))
+        elif self._lookup:
+            lookup = self._lookup
+            self._drop()
+            self._phases += Phases(dns=_span(self._step_began))
+            self.finish(explain_silence(lookup.host, lookup.resolver_is_alive, self.check.timeout_ms))
+        else:
+            self.finish(Finding(Reason.LOCAL_ERROR, "The time was up between two steps"))
 
     def _drop(self) -> None:
         if self._lookup:
@@ -262,12 +260,12 @@ class Run:
             vote=reason.vote if reason else Vote.UP,
             reason=reason,
             started_at=self._started_at,
-            response_ms=_span(self._attempt_began) if self._answered else None,
+            response_ms=self._response_ms,
             phases=self._phases,
             attempts=self._attempts,
             status_code=self._status,
             address=self._address,
-            detail=printable(finding.detail),
+            detail=printable(finding.detail or (reason.explanation if reason else "")),
         )
         self._tools.finished(self, outcome)
 

@@ -5,25 +5,27 @@ the moment the socket is made. Nothing is remembered from one exchange to the ne
 and TLS sessions are not reused, there is no cookie jar, and the proxies and .netrc of the environment are ignored.
 """
 
+import _socket
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import _socket
-import pycurl
+import pycurl  # type: ignore[import-untyped]
 
 from monitors.probes.base import Phases
 from monitors.probes.kinds import Answer, Request
 from uptime.lib.loop import READ, WRITE, Loop, Timer
 from uptime.lib.net import Guard
 
-PEER_FAILED_VERIFICATION = 60  # CURLE_
+PEER_FAILED_VERIFICATION, OPERATION_TIMEDOUT = 60, 28  # CURLE_
+CONNECT_LEEWAY_S = 1.0  # so that the caller's deadline always comes before libcurl's
 MAX_BODY = 1024 * 1024  # bytes read, after decoding
-MAX_HEADERS = 256 * 1024  # bytes, interim answers included; what Chromium accepts
+MAX_HEADERS = 64 * 1024  # bytes, interim answers included
 MAX_ADDRESSES = 16  # of one name that are tried
 
+SOCKET_BAD: int = pycurl.SOCKET_BAD
 _MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE, pycurl.POLL_NONE: 0}
 
 
@@ -31,7 +33,8 @@ _MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ 
 class Result:
     """What libcurl made of an exchange. `code` 0: `answer` holds it; else a CURLE_ number, and why.
 
-    `tried`: every address a socket was made for. `denied`: the address refused at that very moment."""
+    `tried`: every address a socket was made for. `denied`: the address refused at that very moment. `connected`: TCP
+    stands, which libcurl reports only once TLS stands too."""
 
     code: int
     message: str
@@ -39,6 +42,7 @@ class Result:
     tried: list[str]
     address: str = ""
     answer: Answer | None = None
+    connected: bool = False
     errno: int = 0
     verify_result: int = 0
     denied: str = ""
@@ -72,7 +76,7 @@ class Transfers:
 
     def cancel(self, transfer: "Transfer") -> Result:
         """End an exchange now; what was seen of it so far."""
-        result = transfer.result(pycurl.E_OPERATION_TIMEDOUT, "")
+        result = transfer.result(OPERATION_TIMEDOUT, "")
         self._release(transfer)
         return result
 
@@ -143,6 +147,7 @@ class Transfer:
         self._request: Request | None = None
         self._addresses: frozenset[str] = frozenset()
         self._tried: list[str] = []
+        self._descriptors: list[_Descriptor] = []
         self._denied = ""
         self._errno = 0
         self._header_lines: list[bytes] = []
@@ -163,7 +168,7 @@ class Transfer:
         easy.setopt(pycurl.HEADERFUNCTION, self._on_header)
         easy.setopt(pycurl.WRITEFUNCTION, self._on_body)
         easy.setopt(pycurl.OPENSOCKETFUNCTION, self._on_open)
-        easy.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(timeout_s * 1000)))
+        easy.setopt(pycurl.CONNECTTIMEOUT_MS, int((max(0.0, timeout_s) + CONNECT_LEEWAY_S) * 1000))
         easy.setopt(pycurl.URL, str(request.url))
         if not request.url.is_address:
             easy.setopt(pycurl.RESOLVE, [_pin(request, addresses)])
@@ -171,11 +176,13 @@ class Transfer:
 
     def result(self, code: int, message: str) -> Result:
         easy = self.easy
-        result = Result(code, message, _phases(easy), self._tried, easy.getinfo(pycurl.PRIMARY_IP) or "")
+        phases = _phases(easy, heard=code in (0, OPERATION_TIMEDOUT) or self._header_size > 0)
+        result = Result(code, message, phases, self._tried, easy.getinfo(pycurl.PRIMARY_IP) or "")
         if code == 0 or self._truncated:
             result.code = 0
             result.answer = self._answer(easy.getinfo(pycurl.RESPONSE_CODE))
             return result
+        result.connected = any(descriptor.is_connected() for descriptor in self._descriptors)
         result.errno = self._errno or easy.getinfo(pycurl.OS_ERRNO)
         result.denied = self._denied
         result.headers_too_large = self._header_size > MAX_HEADERS
@@ -218,18 +225,20 @@ class Transfer:
         host = address.addr[0]
         if host not in self._addresses or not self._owner.guard.permits(host):
             self._denied = host
-            return pycurl.SOCKET_BAD
+            return SOCKET_BAD
         self._tried.append(host)
         try:
-            return _Descriptor(_socket.socket(address.family, address.socktype, address.protocol).detach())
+            fd = _socket.socket(address.family, address.socktype, address.protocol).detach()
         except OSError as error:
             self._errno = error.errno or 0
-            return pycurl.SOCKET_BAD
+            return SOCKET_BAD
+        self._descriptors.append(_Descriptor(fd))
+        return self._descriptors[-1]
 
 
 class _Descriptor:
-    """A socket pycurl duplicates and drops. socket.socket would format a warning each time it is collected, which
-    costs four times as much as this."""
+    """A socket of which pycurl takes a duplicate; ours is closed with the exchange. socket.socket would format a
+    warning each time it is collected, which costs four times as much as this."""
 
     __slots__ = ("_fd",)
 
@@ -238,6 +247,16 @@ class _Descriptor:
 
     def fileno(self) -> int:
         return self._fd
+
+    def is_connected(self) -> bool:
+        view = _socket.socket(fileno=self._fd)
+        try:
+            view.getpeername()
+        except OSError:
+            return False
+        finally:
+            view.detach()
+        return True
 
     def __del__(self) -> None:
         os.close(self._fd)
@@ -285,11 +304,12 @@ def _set_request(easy: Any, request: Request) -> None:
         easy.setopt(pycurl.SSL_VERIFYHOST, 0)
 
 
-def _phases(easy: Any) -> Phases:
-    """libcurl's moments since the start, made into the spans between them."""
+def _phases(easy: Any, heard: bool) -> Phases:
+    """libcurl's moments since the start, made into the spans between them. Of a failed exchange it says that the
+    first byte came at the very end; `heard` is whether one came at all."""
     connected = easy.getinfo(pycurl.CONNECT_TIME)
     secured = easy.getinfo(pycurl.APPCONNECT_TIME)
-    answered = easy.getinfo(pycurl.STARTTRANSFER_TIME)
+    answered = easy.getinfo(pycurl.STARTTRANSFER_TIME) if heard else 0
     before = easy.getinfo(pycurl.NAMELOOKUP_TIME)
     phases = Phases()
     if connected:

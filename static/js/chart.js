@@ -112,7 +112,7 @@
       cursor: { y: false, points: { size: 7 }, drag: { setScale: false } },
       scales: { x: { time: true, range: () => [data.from, data.to] }, y: { range: (_, _low, high) => [0, (high || 100) * 1.12] } },
       axes: [
-        { ...axis, grid: { show: false }, values: [[3600, "{HH}:{mm}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]].map(([incr, form]) => [incr, form, null, null, null, null, null, null, 1]) },
+        { ...axis, size: 30, grid: { show: false }, values: [[3600, "{HH}:{mm}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]].map(([incr, form]) => [incr, form, null, null, null, null, null, null, 1]) },
         { ...axis, size: 62, values: (_, ticks) => ticks.map(time) },
       ],
       series: [{}, ...all.map(line)],

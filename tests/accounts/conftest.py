@@ -1,5 +1,8 @@
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import cache
+
+from tests import factories
 
 
 @pytest.fixture(autouse=True)
@@ -8,6 +11,14 @@ def _uncounted():
     client = cache._cache.get_client()
     for key in client.scan_iter("*allauth:rl:*"):
         client.delete(key)
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch):
+    """Real Argon2 with less work: these tests hash some hundred passwords."""
+    monkeypatch.setattr(Argon2PasswordHasher, "time_cost", 1)
+    monkeypatch.setattr(Argon2PasswordHasher, "memory_cost", 64)  # KiB
+    monkeypatch.setattr(factories, "_hashes", {})
 
 
 @pytest.fixture

@@ -89,30 +89,29 @@ def test_data_made_in_one_way_of_not_being_root_serves_the_other_too(folder, pos
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can lock itself out in favour of another user")
-def test_where_the_other_user_cannot_enter_programs_and_data_live_elsewhere(folder, postgres, monkeypatch):
+def test_where_the_other_user_cannot_enter_programs_and_data_live_elsewhere(folder, postgres, crew, monkeypatch):
     monkeypatch.setattr(unprivileged, "choose", lambda: unprivileged.become_nobody)
     folder.chmod(0o700)
     home = embedded._outside(folder)
     try:
         postgres()
-        sql(folder, "SELECT 1")
+        sockets = embedded.socket_dir(folder)
+        assert sql(folder, "SELECT 1") == [(1,)]
         assert (home / "postgres" / "PG_VERSION").exists()
         assert not (folder / "postgres").exists()
+        crew.stop()
+        shutil.rmtree(sockets)
     finally:
-        crew_stop_then_remove(home)
+        crew.stop()
+        shutil.rmtree(home)
 
 
-def crew_stop_then_remove(home):
-    embedded._end_processes_in(home / "postgres", "postgres", signal.SIGQUIT)
-    shutil.rmtree(home)
-
-
-def test_a_killed_postgres_starts_again_with_everything_committed(folder, postgres):
-    child = postgres()
+def test_a_killed_postgres_starts_again_with_everything_committed(folder, run):
+    child = run(embedded.postgres(folder))
     sql(folder, "CREATE TABLE kept AS SELECT 42 AS answer")
     os.kill(child.process.pid, signal.SIGKILL)
     child.process.wait()
-    postgres()
+    run(embedded.postgres(folder))
     assert sql(folder, "SELECT answer FROM kept") == [(42,)]
 
 
@@ -142,14 +141,10 @@ def test_an_interrupted_first_start_is_begun_anew(folder, postgres):
     assert not half.exists()
 
 
-def test_it_listens_on_a_private_socket_only(folder, postgres):
+def test_it_listens_on_a_private_socket_only_and_sorts_text_by_code_point(folder, postgres):
     postgres()
     assert sql(folder, "SHOW listen_addresses") == [("",)]
     assert embedded.socket_dir(folder).stat().st_mode & 0o077 == 0
-
-
-def test_text_is_utf_8_and_sorted_by_code_point(folder, postgres):
-    postgres()
     query = "SELECT string_agg(word, '' ORDER BY word), lower('Ä') FROM unnest(ARRAY['b', 'ä', 'B', 'a']) AS word"
     assert sql(folder, query) == [("Babä", "ä")]
 

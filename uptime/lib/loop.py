@@ -103,6 +103,7 @@ class Loop:
                     self._call(key.data, key.fd, mask)
                 self._run_timers()
                 self._run_soon()
+            self._run_soon()  # what was posted ahead of `stop`
         finally:
             self._selector.close()
             self._ears.close()

@@ -51,6 +51,7 @@ PRIVATE_WAY_OUT = "Private targets are switched off on this server; ALLOW_PRIVAT
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
 _AUTHORITY = re.compile(r"([^/?#]*)([^#]*)")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
+_DOTTED = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,62})")
 
 
@@ -200,7 +201,7 @@ def check_host(text: str, guard: Guard = STRICT) -> str:
         return _check_address(_ipv6(text), guard)
     host = _ascii_host(text).lower().removesuffix(".")
     if _NUMBER.fullmatch(host.rpartition(".")[2]):
-        return _check_address(_ipv4(host), guard)
+        return _ipv4(host, guard)
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")):
         raise UrlError(f"“{text[:80]}” is not a host name. Use letters, digits, hyphens and dots.")
     if (host == "localhost" or host.endswith(".localhost")) and not guard.permits("127.0.0.1"):
@@ -279,13 +280,16 @@ def _ascii_host(text: str) -> str:
         raise UrlError("The host name is not a valid international name. Try its xn-- form.") from error
 
 
-def _ipv4(host: str) -> str:
+def _ipv4(host: str, guard: Guard) -> str:
+    """Four decimal numbers. What else inet_aton(3) would take is judged by where it leads, and refused anyway."""
+    if _DOTTED.fullmatch(host):
+        return _check_address(host, guard)
     try:
-        return str(IPv4Address(host))
-    except ValueError:
-        raise UrlError(
-            f"“{host[:80]}” is an unusual spelling of an IP address. Write four numbers, as in 192.0.2.10."
-        ) from None
+        meant = socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        raise UrlError(f"“{host[:80]}” is not an IP address. Write four numbers, as in 192.0.2.10.") from None
+    _check_address(meant, guard)
+    raise UrlError(f"“{host[:80]}” is an unusual spelling of {meant}. Write {meant}.")
 
 
 def _ipv6(text: str) -> str:

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 register = template.Library()
 
 NONE = "–"  # noqa: RUF001 -- an en dash stands for "there is no number"
+NOTHING = (None, "")  # a template says "" for the attribute of something that is not there
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
@@ -123,7 +124,7 @@ def _time(moment: datetime, text: str, mark: str = "") -> SafeString:
 @register.filter
 def ago(moment: datetime | None) -> str:
     """How long ago `moment` was; the page keeps counting, and the exact UTC time shows on hover."""
-    if moment is None:
+    if moment in NOTHING:
         return NONE
     seconds = int((timezone.now() - moment).total_seconds())
     return _time(moment, age(seconds), " data-ago")
@@ -142,7 +143,7 @@ def age(seconds: int) -> str:
 @register.filter
 def since(moment: datetime | None) -> str:
     """How long something has lasted, counting on in the page: 3 min 20 s."""
-    if moment is None:
+    if moment in NOTHING:
         return NONE
     return _time(moment, duration((timezone.now() - moment).total_seconds()), " data-since")
 
@@ -150,7 +151,7 @@ def since(moment: datetime | None) -> str:
 @register.filter
 def moment(when: datetime | None) -> str:
     """A date and time in the reader's zone, to the second; the year only when it is another one."""
-    if when is None:
+    if when in NOTHING:
         return NONE
     local = timezone.localtime(when)
     year = "" if local.year == timezone.localtime().year else f" {local.year}"
@@ -160,13 +161,13 @@ def moment(when: datetime | None) -> str:
 @register.filter
 def clock(when: datetime | None) -> str:
     """The time of day in the reader's zone."""
-    return NONE if when is None else _time(when, f"{timezone.localtime(when):%H:%M:%S}")
+    return NONE if when in NOTHING else _time(when, f"{timezone.localtime(when):%H:%M:%S}")
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
     """Seconds in the two largest units that are not zero: 45 s, 3 min 20 s, 2 h, 1 d 4 h."""
-    if seconds is None:
+    if seconds in NOTHING:
         return NONE
     rest = max(0, int(seconds))
     parts = []
@@ -180,7 +181,7 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def milliseconds(ms: float | None) -> str:
     """A response time: 0.4 ms, 132 ms, 1.53 s."""
-    if ms is None:
+    if ms in NOTHING:
         return NONE
     if ms >= 1000:
         return f"{ms / 1000:.2f} s"
@@ -190,10 +191,10 @@ def milliseconds(ms: float | None) -> str:
 @register.filter
 def percent(ratio: float | None) -> str:
     """A ratio from 0 to 1 with two decimals, cut and never rounded: 100% means all of it."""
-    if ratio is None:
+    if ratio in NOTHING:
         return NONE
     value = (Decimal(str(ratio)) * 100).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
-    return f"{value.normalize():f}%" if value in (0, 100) else f"{value}%"
+    return f"{value:.0f}%" if ratio in (0, 1) else f"{value}%"
 
 
 # Bars -----------------------------------------------------------------------------------------------------------------

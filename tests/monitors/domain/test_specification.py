@@ -58,6 +58,8 @@ def test_the_state_in_the_middle_of_a_history_is_as_specified(history, upto):
     assert watched.state.streak_first == (streak[0] if streak else None)
     assert watched.state.confirming == (verdict != DOWN and bool(streak))
     assert status(watched.state) == spec.status(past, now)
+    decided = [one for one in spec.closings(past) if one.verdict != spec.NODATA]
+    assert watched.state.partial == (bool(decided) and decided[-1].partial)
     assert watched.intervals == [Interval(*piece) for piece in spec.timeline(past, now)]
 
 

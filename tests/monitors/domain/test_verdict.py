@@ -253,6 +253,13 @@ def test_blindness_that_left_no_rounds_is_dated_from_one_interval_after_the_last
     assert judgement.state.streak == 1
 
 
+def test_a_streak_does_not_outlive_blindness_that_left_no_rounds():
+    begin, hour = State(START, START, Status.UP, streak=1, streak_first=START), START + 3_600_000
+    judgement = judge(begin, Policy(ONE), [Round(hour, {1: Vote.DOWN})], hour + 50, hour + STEP)
+    assert [str(each.kind) for each in judgement.transitions] == ["nodata", "measured"]
+    assert (judgement.state.streak, judgement.state.streak_first) == (1, hour)
+
+
 @pytest.mark.parametrize(("interval", "silence"), [(1, 300_000), (30, 300_000), (100, 300_000), (180, 540_000)])
 def test_silence_lasts_five_minutes_or_three_intervals(interval, silence):
     policy = Policy(ONE, interval_s=interval)

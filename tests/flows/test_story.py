@@ -1,0 +1,108 @@
+"""The story the product exists for: a website is watched, stops, is seen to be down and why, and comes back."""
+
+import pytest
+
+from tests.helpers import wait_until
+from tests.product import Product
+from tests.servers import Target, answer
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory):
+    with Product(tmp_path_factory.mktemp("product")) as running:
+        running.sign_up()
+        yield running
+
+
+@pytest.fixture
+def website():
+    with Target() as target:
+        yield target
+
+
+def test_a_website_is_seen_up_down_with_its_reason_and_up_again(product, website):
+    website.does(answer(200))
+    pk = product.add(f"{website.url}/", check_frequency=3, request_timeout=5)
+    product.wait_for_status(pk, "up", 5)
+
+    website.does(answer(500))
+    down = product.wait_for_status(pk, "down")
+    assert down["last_detail"] == "Answered 500 Internal Server Error, expected 200-299"
+
+    website.does(answer(200))
+    product.wait_for_status(pk, "up")
+    [(cause, summary, resolution, kinds)] = product.sql(
+        "SELECT cause, summary, resolution, array_agg(t.kind ORDER BY t.id) FROM incidents_incident i "
+        "JOIN incidents_timelineentry t ON t.incident_id = i.id WHERE monitor_id = %s GROUP BY i.id",
+        pk,
+    )
+    assert (cause, resolution, kinds) == ("status", "recovered", ["opened", "resolved"])
+    assert summary == "Answered 500 Internal Server Error, expected 200-299"
+    rows = product.sql(
+        "SELECT from_status, to_status FROM incidents_transition WHERE NOT silent AND monitor_id = %s", pk
+    )
+    assert sorted(rows) == [("up", "down"), ("validating", "up")]
+
+
+def test_a_refused_connection_says_so(product, website):
+    website.refuses()
+    pk = product.add(f"{website.url}/", check_frequency=3)
+    found = product.wait_for_status(pk, "down")
+    assert "refused" in found["last_detail"].lower()
+
+
+def test_a_hanging_website_is_down_after_its_timeout(product):
+    with Target() as target:
+        from tests.servers import hang
+
+        target.does(hang)
+        pk = product.add(f"{target.url}/", check_frequency=3, request_timeout=2)
+        found = product.wait_for_status(pk, "down", 40)
+    assert "2 s" in found["last_detail"]
+
+
+def test_pausing_takes_effect_and_resuming_checks_at_once(product, website):
+    website.does(answer(200))
+    pk = product.add(f"{website.url}/", check_frequency=1)
+    product.wait_for_status(pk, "up", 5)
+    product.session.patch(f"{product.url}/api/v2/monitors/{pk}", json={"paused": True})
+    product.wait_for_status(pk, "paused", 3)
+    [(before,)] = product.sql("SELECT max(slot) FROM monitors_tick WHERE monitor_id = %s", pk)
+    product.session.patch(f"{product.url}/api/v2/monitors/{pk}", json={"paused": False})
+    product.wait_for_status(pk, "up", 5)
+    ticks = product.sql("SELECT count(*) FROM monitors_tick WHERE monitor_id = %s AND slot > %s", pk, before)
+    assert ticks[0][0] >= 1
+
+
+def test_a_region_on_this_machine_joins_while_running(product, website):
+    website.does(answer(200))
+    environment = {**product.env, "DATA_DIR": str(product.folder)}
+    run_manage(environment, "shell", "-c", "from uptime import actions; actions.add_region('second', 'Second', True)")
+    pk = product.add(f"{website.url}/", check_frequency=3, regions=["local", "second"])
+    wait_until(
+        lambda: product.sql("SELECT count(DISTINCT region_id) FROM monitors_tick WHERE monitor_id = %s", pk)[0][0] == 2,
+        30,
+        0.3,
+        "both regions have looked",
+    )
+    wait_until(lambda: product.pids("checks.second"), 5)
+
+
+def run_manage(environment, *words):
+    import subprocess
+    import sys
+
+    from tests.product import ROOT
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_manage_py_works_beside_it_with_no_variable_set(product):
+    out = run_manage({**product.env}, "region", "list")
+    assert "local" in out

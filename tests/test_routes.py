@@ -1,0 +1,318 @@
+"""Every route of the product, asked for by everyone who should not get anything there.
+
+Each route is in ROUTES, with who may use it; a route nobody listed fails. Alice owns one of everything; nobody without
+an account, and nobody of another team, may see or change any of it, by whatever method.
+"""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.models import Mail, Membership, Team, User
+from incidents.models import Incident, TimelineEntry, Transition
+from monitors.models import ExtraSlot, Monitor, Region, Schedule, State, Status, StatusInterval
+from tests.factories import make_admin, make_incident, make_monitor, make_region, make_user, team_of
+
+pytestmark = pytest.mark.django_db
+
+ANYONE, SIGNED_IN, TEAM, STAFF, ADMINISTRATOR = "anyone", "signed in", "its team", "staff", "administrator"
+ROUTES = {
+    # accounts
+    "account_login": ANYONE,
+    "account_logout": ANYONE,
+    "account_signup": ANYONE,
+    "account_inactive": ANYONE,
+    "account_confirm_email": ANYONE,
+    "account_change_password": SIGNED_IN,
+    "account_reset_password": ANYONE,
+    "account_reset_password_done": ANYONE,
+    "account_reset_password_from_key": ANYONE,
+    "account_reset_password_from_key_done": ANYONE,
+    "accounts:profile": SIGNED_IN,
+    "accounts:theme": ANYONE,
+    "accounts:mailbox": ADMINISTRATOR,
+    "accounts:mail": ADMINISTRATOR,
+    "accounts:mail_html": ADMINISTRATOR,
+    "user_signup": ANYONE,
+    "user_signin": ANYONE,
+    "token": ANYONE,
+    "token_refresh": ANYONE,
+    # monitors
+    "monitors:list": SIGNED_IN,
+    "monitors:rows": SIGNED_IN,
+    "monitors:add": SIGNED_IN,
+    "monitors:bulk": SIGNED_IN,
+    "monitors:restore_all": SIGNED_IN,
+    "monitors:detail": TEAM,
+    "monitors:summary": TEAM,
+    "monitors:series": TEAM,
+    "monitors:edit": TEAM,
+    "monitors:delete": TEAM,
+    "monitors:pause": TEAM,
+    "monitors:resume": TEAM,
+    "monitors:check": TEAM,
+    "monitors:restore": TEAM,
+    "monitors:regions": SIGNED_IN,
+    "monitors:regions_rows": SIGNED_IN,
+    "monitors:region_remove": STAFF,
+    "monitors:welcome": SIGNED_IN,
+    "monitors:welcome_panel": SIGNED_IN,
+    "monitors:welcome_add": SIGNED_IN,
+    "monitors:practice": SIGNED_IN,
+    "website": SIGNED_IN,
+    "website_status": TEAM,
+    "api_monitors": SIGNED_IN,
+    "api_monitor": TEAM,
+    "schema": ANYONE,
+    "api_docs": ANYONE,
+    # incidents
+    "incidents:list": SIGNED_IN,
+    "incidents:rows": SIGNED_IN,
+    "incidents:detail": TEAM,
+    "incidents:summary": TEAM,
+}
+ADMIN = "admin/"  # Django's admin: one rule for all its routes
+METHODS = ["get", "post", "put", "patch", "delete"]
+NO_CSRF = {"user_signup", "user_signin", "token", "token_refresh"}  # they read no cookie
+SECRET = "Known to Alice alone"
+UNKNOWN = 987_654_321
+
+
+# The routes -----------------------------------------------------------------------------------------------------------
+def walk(resolver, prefix="", spaces=()):
+    """(name, pattern) of every route below `resolver`; the name of an unnamed one is its pattern."""
+    for entry in resolver.url_patterns:
+        pattern = prefix + str(entry.pattern)
+        if hasattr(entry, "url_patterns"):
+            yield from walk(entry, pattern, [*spaces, entry.namespace] if entry.namespace else spaces)
+        else:
+            yield (":".join([*spaces, entry.name]) if entry.name else pattern), pattern
+
+
+def every_route():
+    return list(walk(get_resolver()))
+
+
+PATTERNS = {name: pattern for name, pattern in every_route() if not pattern.startswith(ADMIN)}
+
+
+def named(*who):
+    return [name for name, allowed in ROUTES.items() if allowed in who]
+
+
+def path_of(pattern, values):
+    """`pattern` with its parameters filled in."""
+    plain = re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", r"<\1>", pattern)
+    plain = re.sub(r"[\^$\\]", "", plain)
+    return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), plain)
+
+
+def test_every_route_is_listed_here_and_every_listed_route_exists():
+    assert set(PATTERNS) == set(ROUTES)
+
+
+def test_no_route_is_hidden_by_another_of_the_same_name():
+    ours = [name for name, pattern in every_route() if not pattern.startswith(ADMIN)]
+    assert len(ours) == len(set(ours))
+
+
+# The people and what they own -----------------------------------------------------------------------------------------
+class World:
+    def __init__(self):
+        self.alice, self.bob, self.root = make_user("alice"), make_user("bob"), make_admin()
+        self.region = make_region("eu-west")
+        team = team_of(self.alice)
+        said = {"regions": [self.region], "name": SECRET, "status": Status.UP, "created_by": self.alice}
+        self.monitor = make_monitor(team, **said)
+        self.deleted = make_monitor(team, **said, deleted_at=self.alice.date_joined)
+        self.incident = make_incident(self.monitor, summary=SECRET)
+        self.mail = Mail.objects.create(recipients="a@example.com", subject=SECRET, text=SECRET, html=SECRET)
+
+    def path(self, name, unknown=False):
+        pk = {"incidents": self.incident.pk, "accounts": self.mail.pk}.get(name.split(":")[0], self.monitor.pk)
+        pk = self.deleted.pk if name == "monitors:restore" else pk
+        pk = UNKNOWN if unknown else pk
+        slug = "unknown" if unknown else self.region.slug
+        values = {"pk": pk, "id": pk, "slug": slug, "key": "abc-def", "uidb36": self.alice.pk.hex}
+        return path_of(PATTERNS[name], values) + f"?id={self.monitor.pk}&id={self.deleted.pk}"
+
+    def body(self):
+        """What would take over, were it let through."""
+        return {
+            "id": [self.monitor.pk, self.deleted.pk],
+            "action": "delete",
+            "name": "Taken over",
+            "target": "https://evil.example/",
+            "pronounceable_name": "Taken over",
+            "slug": self.region.slug,
+            "email": "evil@example.com",
+            "mode": "error",
+        }
+
+    def send(self, client, method, path, as_json=False):
+        if method == "get":
+            return client.get(path)
+        if as_json or method != "post":
+            return getattr(client, method)(path, self.body(), content_type="application/json")
+        return client.post(path, self.body())
+
+    def alices(self):
+        """Every row that is hers, or everyone's."""
+        team = team_of(self.alice)
+        mine = {"monitor__team": team}
+        rows = [
+            User.objects.filter(pk=self.alice.pk),
+            Team.objects.filter(pk=team.pk),
+            Membership.objects.filter(team=team),
+            Monitor.objects.filter(team=team),
+            Incident.objects.filter(team=team),
+            TimelineEntry.objects.filter(incident__team=team),
+            *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),
+            Region.objects.all(),
+            Mail.objects.filter(pk=self.mail.pk),
+        ]
+        return [list(each.order_by("pk").values_list()) for each in rows]
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def client_of(user, **options):
+    """Signed in both ways: pages look at the session, the API at the token."""
+    client = Client(headers={"Authorization": f"Bearer {AccessToken.for_user(user)}"}, **options)
+    client.force_login(user)
+    return client
+
+
+def is_shut_out(response):
+    """Sent to sign in, refused, or (a live fragment) told to load the whole page, which then is."""
+    if response.status_code == 302:
+        return response.url.startswith("/accounts/login?next=")
+    if response.status_code == 204:
+        return response.headers.get("HX-Refresh") == "true"
+    return response.status_code in {401, 403, 404, 405}
+
+
+# Who gets nothing -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", named(SIGNED_IN, TEAM, STAFF, ADMINISTRATOR))
+def test_without_an_account_nothing_is_seen_or_changed(world, name):
+    before = world.alices()
+    for method in METHODS:
+        response = world.send(Client(), method, world.path(name))
+        assert is_shut_out(response), f"{method} {name}: {response.status_code}"
+        assert SECRET not in response.content.decode()
+    assert world.alices() == before
+
+
+@pytest.mark.parametrize("name", named(TEAM))
+def test_what_is_another_teams_is_as_if_it_did_not_exist(world, name):
+    before, bob = world.alices(), client_of(world.bob)
+    for method in METHODS:
+        for as_json in (False, True):
+            theirs = world.send(bob, method, world.path(name), as_json)
+            nobodys = world.send(bob, method, world.path(name, unknown=True), as_json)
+            case = f"{method} {name}: {theirs.status_code}, {nobodys.status_code}"
+            assert theirs.status_code in {302, 403, 404, 405}, case
+            assert theirs.status_code == nobodys.status_code, case
+            assert theirs.headers.get("Location") == nobodys.headers.get("Location"), case
+            assert SECRET not in theirs.content.decode()
+    assert world.alices() == before
+
+
+@pytest.mark.parametrize("name", named(STAFF, ADMINISTRATOR))
+def test_what_is_the_administrators_is_refused_to_others(world, name):
+    before, bob = world.alices(), client_of(world.bob)
+    for method in METHODS:
+        response = world.send(bob, method, world.path(name))
+        assert response.status_code in {403, 404, 405}, f"{method} {name}: {response.status_code}"
+        assert SECRET not in response.content.decode()
+    assert world.alices() == before
+
+
+@pytest.mark.parametrize("name", named(ANYONE, SIGNED_IN))
+def test_what_is_open_to_a_stranger_shows_and_changes_nothing_of_others(world, name):
+    before = world.alices()
+    for method in METHODS:
+        for as_json in (False, True):
+            response = world.send(client_of(world.bob), method, world.path(name), as_json)
+            assert response.status_code < 500, f"{method} {name}: {response.status_code}"
+            assert SECRET not in response.content.decode()
+    assert world.alices() == before
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "check", "delete", "restore"])
+def test_no_bulk_action_reaches_another_teams_monitors(world, action):
+    before = world.alices()
+    said = {**world.body(), "action": action}
+    client_of(world.bob).post("/monitors/bulk", said)
+    assert world.alices() == before
+
+
+@pytest.mark.parametrize("name", [name for name in ROUTES if name not in NO_CSRF])
+def test_a_session_changes_nothing_without_a_csrf_token(world, name):
+    """Another site can make a browser send its cookies, but neither read the token nor set a header."""
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.alice)
+    before = world.alices()
+    for method in METHODS[1:]:
+        for as_json in (False, True):
+            response = world.send(client, method, world.path(name), as_json)
+            assert response.status_code in {401, 403, 404, 405, 415}, f"{method} {name}: {response.status_code}"
+    assert world.alices() == before
+
+
+# Who gets something: or the tests above would pass for addresses that lead nowhere ------------------------------------
+@pytest.mark.parametrize("name", named(ANYONE, SIGNED_IN, TEAM, STAFF, ADMINISTRATOR))
+def test_whoever_may_is_let_in(world, name):
+    who = {STAFF: world.root, ADMINISTRATOR: world.root}.get(ROUTES[name], world.alice)
+    client = Client() if ROUTES[name] == ANYONE else client_of(who)
+    response = client.get(world.path(name))
+    if response.status_code == 405:
+        response = world.send(client, "post", world.path(name))
+    not_here = {"monitors:welcome_add", "monitors:practice"}  # `make run` alone has a practice website
+    refused = {403, 404} if ROUTES[name] != ANYONE and name not in not_here else set()
+    assert response.status_code < 500
+    assert response.status_code not in refused, f"{name}: {response.status_code}"
+
+
+# The admin ------------------------------------------------------------------------------------------------------------
+def admin_paths(world):
+    ids = {"user": world.alice.pk, "team": team_of(world.alice).pk, "mail": world.mail.pk}
+    for _, pattern in every_route():
+        if pattern.startswith(ADMIN):
+            model = pattern.split("/")[2] if pattern.count("/") > 2 else ""
+            pk = ids.get(model, world.incident.pk if model == "incident" else world.monitor.pk)
+            known = {"object_id": pk, "id": world.alice.pk, "app_label": "accounts", "url": "x"}
+            known |= {"content_type_id": 1, "pk": pk, "monitor_id": world.monitor.pk}
+            yield path_of(pattern, known)
+
+
+def test_the_admin_is_shut_to_who_is_no_staff(world):
+    before, outsiders = world.alices(), (Client(), client_of(world.bob))
+    paths = list(admin_paths(world))
+    assert len(paths) > 40
+    for path in paths:
+        for method in METHODS:
+            for client in outsiders:
+                response = world.send(client, method, path)
+                case = f"{method} {path}: {response.status_code}"
+                assert response.status_code in {302, 403, 404, 405}, case
+                if response.status_code == 302:
+                    assert re.match(r"/(admin/(login/|$)|accounts/login\?next=)", response.url), (
+                        f"{case} {response.url}"
+                    )
+                assert SECRET not in response.content.decode(), case
+    assert world.alices() == before
+
+
+def test_the_admin_is_open_to_the_administrator(world):
+    client = client_of(world.root)
+    for path in admin_paths(world):
+        if path != "/admin/logout/":
+            assert client.get(path).status_code in {200, 302, 403, 404, 405}, path
+    assert SECRET in client.get("/admin/monitors/monitor/").content.decode()

@@ -1,0 +1,106 @@
+import logging
+import socket
+import threading
+import time
+
+import pytest
+
+from tests.helpers import wait_until
+from uptime.lib.loop import READ, Loop
+
+
+@pytest.fixture
+def loop():
+    loop = Loop()
+    thread = threading.Thread(target=loop.run, daemon=True)
+    thread.start()
+    yield loop
+    loop.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_timers_run_in_order_and_not_early(loop):
+    seen = []
+    start = time.monotonic()
+
+    def plan():
+        for delay in (0.05, 0.01, 0.03):
+            loop.at(start + delay, lambda delay=delay: seen.append((delay, time.monotonic() - start)))
+
+    loop.post(plan)
+    wait_until(lambda: len(seen) == 3)
+    assert [delay for delay, _ in seen] == [0.01, 0.03, 0.05]
+    assert all(delay <= after for delay, after in seen)
+
+
+def test_a_cancelled_timer_does_not_run(loop):
+    seen = []
+
+    def plan():
+        loop.at(time.monotonic() + 0.01, lambda: seen.append("cancelled")).cancel()
+        loop.at(time.monotonic() + 0.03, lambda: seen.append("kept"))
+
+    loop.post(plan)
+    wait_until(lambda: seen)
+    assert seen == ["kept"]
+
+
+def test_every_post_of_many_threads_is_heard(loop):
+    seen = []
+    threads = [
+        threading.Thread(target=lambda: [loop.post(lambda: seen.append(1)) for _ in range(500)]) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_until(lambda: len(seen) == 2000)
+
+
+def test_a_failing_callback_is_logged_and_the_loop_goes_on(loop, caplog):
+    seen = []
+    with caplog.at_level(logging.ERROR, "uptime.lib.loop"):
+        loop.post(lambda: 1 / 0)
+        loop.post(lambda: seen.append("after"))
+        wait_until(lambda: seen)
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_socket_is_watched_until_it_is_not(loop):
+    ours, theirs = socket.socketpair()
+    seen = []
+
+    def ready(fd, mask):
+        seen.append((ours.recv(10), mask))
+        if seen[-1][0] == b"bye":
+            loop.unwatch(fd)
+
+    with ours, theirs:
+        loop.post(lambda: loop.watch(ours.fileno(), READ, ready))
+        theirs.send(b"hello")
+        wait_until(lambda: len(seen) == 1)
+        theirs.send(b"bye")
+        wait_until(lambda: len(seen) == 2)
+        theirs.send(b"ignored")
+        again = threading.Event()
+        loop.post(again.set)
+        assert again.wait(5)
+    assert seen == [(b"hello", READ), (b"bye", READ)]
+
+
+def test_lag_grows_while_something_blocks_and_is_forgotten_afterwards(loop):
+    release = threading.Event()
+    wait_until(lambda: loop.lag_ms < 100)
+    loop.post(lambda: release.wait(10))
+    wait_until(lambda: loop.lag_ms > 300)
+    release.set()
+    wait_until(lambda: loop.lag_ms < 100)
+
+
+def test_what_was_posted_before_the_stop_still_happens():
+    loop, seen = Loop(), []
+    loop.post(lambda: seen.append(1))
+    loop.stop()
+    loop.run()
+    assert seen == [1]
