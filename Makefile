@@ -12,7 +12,7 @@ PYTEST_WORKERS ?= 2
 # What is installed is known by a stamp named after the content of the requirements.
 STAMP := $(VENV)/.run-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d' ' -f1)
-PIP := $(PY) -m pip --disable-pip-version-check --no-input -q
+PIP := $(PY) -m pip --disable-pip-version-check --no-input -q $(shell [ -w "$$HOME" ] || echo --no-cache-dir)
 # The type checker loads Django's settings; nothing listens at these addresses and nothing has to.
 TYPES_ENV := SECRET_KEY=types FIELD_KEYS=types DATABASE_URL=postgresql:///types REDIS_URL=redis://types BROKER_URL=redis://types
 

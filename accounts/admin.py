@@ -29,7 +29,11 @@ class AdministratorsOnly:
     def has_view_permission(self, request, obj=None):
         return request.user.is_superuser
 
-    has_add_permission = has_change_permission = has_view_permission
+    def has_change_permission(self, request, obj=None):
+        return request.user.is_superuser
+
+    def has_add_permission(self, request):
+        return request.user.is_superuser
 
 
 class UserForm(UserChangeForm):

@@ -9,7 +9,7 @@ from allauth.core import ratelimit
 from django.core.exceptions import ValidationError
 from django.utils.decorators import method_decorator
 from redis.exceptions import RedisError
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSerializer
-from rest_framework_simplejwt.tokens import AccessToken
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from accounts import api_schema, services
@@ -40,7 +40,7 @@ class Unavailable(APIException):
     default_detail = "Signing in is not possible right now. Try again in a minute."
 
 
-class EntryMixin:
+class EntryView(APIView):
     """For whoever has no session or token yet: none is read, none is needed, and attempts are limited."""
 
     authentication_classes = ()
@@ -77,7 +77,7 @@ def authenticate(request, username, password):
 
 
 # The clones' two calls ----------------------------------------------------------------------------------------------
-class CloneView(EntryMixin, APIView):
+class CloneView(EntryView):
     """Answers every error with `message`, a bad body with 403."""
 
     def handle_exception(self, exc):
@@ -128,13 +128,13 @@ class SignIn(CloneView):
 class TokenPair(TokenObtainPairSerializer):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["password"].trim_whitespace = False
+        self.fields["password"] = serializers.CharField(trim_whitespace=False, write_only=True)
 
     def validate(self, attrs):
         user = authenticate(self.context["request"], attrs["username"], attrs["password"])
         if user is None:
             raise AuthenticationFailed(MISMATCH)
-        refresh = self.get_token(user)
+        refresh = RefreshToken.for_user(user)
         return {"refresh": str(refresh), "access": str(refresh.access_token)}
 
 
@@ -146,10 +146,10 @@ class FreshToken(TokenRefreshSerializer):
 
 
 @method_decorator(api_schema.token, "post")
-class Token(EntryMixin, TokenObtainPairView):
+class Token(EntryView, TokenObtainPairView):
     serializer_class = TokenPair
 
 
 @method_decorator(api_schema.refresh, "post")
-class Refresh(EntryMixin, TokenRefreshView):
+class Refresh(EntryView, TokenRefreshView):
     serializer_class = FreshToken

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.views.generic import FormView
 from redis.exceptions import RedisError
 
 from accounts import services
@@ -27,11 +28,14 @@ def counted(view):
     return guarded
 
 
-class Worded:
-    """A view whose form says what to enter above each field instead of inside it."""
+GOOD_ENOUGH = "At least 8 characters, not a common password, not your name or email."
 
-    labels = {}
-    helps = {}
+
+class Worded(FormView):
+    """A view whose form says what to enter above each field instead of inside it, and where to go on."""
+
+    labels: dict[str, str] = {}
+    helps: dict[str, str] = {}
 
     def get_form(self, form_class=None):
         form = super().get_form(form_class)
@@ -44,6 +48,11 @@ class Worded:
         if not form.is_bound:
             next(iter(form.fields.values())).widget.attrs["autofocus"] = True
         return form
+
+    def form_invalid(self, form):
+        if not set(form.errors) & set(form.fields):  # a field in error takes the focus by itself
+            list(form.fields.values())[-1].widget.attrs["autofocus"] = True
+        return super().form_invalid(form)
 
 
 class LoginView(Worded, allauth_views.LoginView):
@@ -58,7 +67,7 @@ class LoginView(Worded, allauth_views.LoginView):
 
 class SignupView(Worded, allauth_views.SignupView):
     labels = {"email": "Email"}
-    helps = {"email": "For a link to a new password, should you ever need one."}
+    helps = {"email": "For a link to a new password, should you ever need one.", "password1": GOOD_ENOUGH}
 
     def form_valid(self, form):
         try:
@@ -73,7 +82,7 @@ class SignupView(Worded, allauth_views.SignupView):
 
 class PasswordChangeView(Worded, allauth_views.PasswordChangeView):
     labels = {"oldpassword": "Current password", "password1": "New password", "password2": "New password, again"}
-    helps = {"oldpassword": ""}
+    helps = {"oldpassword": "", "password1": GOOD_ENOUGH}
 
 
 class PasswordResetView(Worded, allauth_views.PasswordResetView):
@@ -82,6 +91,7 @@ class PasswordResetView(Worded, allauth_views.PasswordResetView):
 
 class PasswordResetFromKeyView(Worded, allauth_views.PasswordResetFromKeyView):
     labels = {"password1": "New password", "password2": "New password, again"}
+    helps = {"password1": GOOD_ENOUGH}
 
 
 login = counted(LoginView.as_view())

@@ -6,6 +6,7 @@ Whatever a person may not see is not found. What goes in passes the same form as
 from contextlib import suppress
 
 from django.db import transaction
+from django.db.models import Prefetch
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
@@ -14,7 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.models import Team
 from monitors import api_schema as words
-from monitors.models import Monitor, Schedule
+from monitors.models import Monitor, Region, Schedule
 from monitors.probes.kinds import KINDS
 from monitors.serializers import MonitorBody, resource
 from uptime import actions
@@ -31,7 +32,8 @@ def find(user, text):
 
 
 def _monitors(user):
-    return Monitor.objects.visible_to(user).select_related("state", "team").prefetch_related("regions")
+    regions = Prefetch("regions", Region.objects.defer("key"))  # nobody needs a region's key opened for a list
+    return Monitor.objects.visible_to(user).select_related("state", "team").prefetch_related(regions)
 
 
 class MonitorView(APIView):

@@ -5,7 +5,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
-from monitors.forms import DEFAULT_KIND, MonitorForm
+from monitors.forms import DEFAULT_KIND, MonitorForm, values
 from monitors.probes.base import Reason
 from monitors.probes.kinds import KINDS
 from monitors.probes.options import HeadersField, StatusesField
@@ -54,6 +54,16 @@ OBSERVED = {
 WORDS = {
     "request_timeout": "Seconds until a check counts as failed; milliseconds for ping, tcp, udp, smtp, pop, imap "
     "and dns. At most 60 s, and no more than `check_frequency` or 10 s, whichever is longer. Left out: 5 to 10 s.",
+    "url": "What is checked: for a website its address.",
+    "pronounceable_name": "What lists and messages call it. Left out: its host.",
+    "check_frequency": "Seconds between two checks.",
+    "quorum": "How many of its regions must see it down. With `any`, one region is enough to open an incident, even if "
+    "only its own network is ill.",
+    "at_least": "So many regions must see it down, where `quorum` is `at_least`.",
+    "confirm": "Failed rounds in a row until it counts as down.",
+    "recover": "Good rounds in a row until it counts as up again.",
+    "confirmation_period": "Seconds a failure must last at least until an incident is opened.",
+    "recovery_period": "Seconds a recovery must last at least until the incident is resolved.",
     "monitor_type": "What counts as up. `status`: a good status. `expected_status_code`: one of "
     "`expected_status_codes`. `keyword`, `keyword_absence`: the page contains `required_keyword`, or does not.",
     "http_method": "Upper or lower case; answered in lower case.",
@@ -64,6 +74,18 @@ WORDS = {
     "expected_status_codes": "Empty: 200 to 299, or 200 to 399 where redirects are not followed.",
 }  # fmt: skip
 EXAMPLE = {"url": "https://example.com", "pronounceable_name": "Shop", "check_frequency": 30}
+A_MOMENT = "2026-01-31T12:00:00.000Z"
+SEEN = {
+    "status": "up",
+    "regions": ["local"],
+    "request_timeout": 10,
+    "timeout": 10,
+    "team_name": "alice's team",
+    "last_checked_at": A_MOMENT,
+    "last_response_ms": 128.4,
+    "created_at": A_MOMENT,
+    "updated_at": A_MOMENT,
+}
 
 
 def components():
@@ -71,6 +93,7 @@ def components():
     return {
         "Monitor": {
             "type": "object",
+            "example": _example(),
             "properties": {
                 "id": TEXT,
                 "type": {**TEXT, "enum": ["monitor"]},
@@ -101,7 +124,10 @@ def _settings():
     found = {}
     for name, wire in FIELD_NAMES.items():
         found[wire] = field_schema(wire, MonitorForm.base_fields[name])
-    found["monitor_type"]["enum"] = types()
+    for name, value in values(KINDS.get(DEFAULT_KIND)).items():
+        if name in FIELD_NAMES:
+            found[FIELD_NAMES[name]]["default"] = value
+    found["monitor_type"] |= {"enum": types(), "default": types()[0]}
     found["timeout"] = {"type": "number", "description": "The same as `request_timeout`, always in seconds."}
     found["paused"] = {**FLAG, "default": False, "description": "Whether checking is stopped."}
     found["team_name"] = {**TEXT, "description": "The team a new monitor belongs to. Left out: your own."}
@@ -130,6 +156,24 @@ def _attributes():
     return {**settings, **OBSERVED, **absent}
 
 
+def _example():
+    """A monitor that was up when it was last looked at."""
+    usual = {name: _usual(part) for name, part in _settings().items()}
+    observed = {name: _usual(part) for name, part in OBSERVED.items()}
+    return {
+        "id": "7",
+        "type": "monitor",
+        "attributes": {**ABSENT, **usual, **observed, **EXAMPLE, **SEEN},
+        "relationships": {"policy": {"data": None}},
+    }
+
+
+def _usual(part):
+    if "default" in part or part.get("nullable"):
+        return part.get("default")
+    return {"array": [], "string": ""}.get(part["type"])
+
+
 def field_schema(wire, field):
     """An OpenAPI schema of a form field; `wire`: its name on the wire."""
     text = WORDS.get(wire) or f"{field.label}. {field.help_text}".strip()
@@ -138,7 +182,9 @@ def field_schema(wire, field):
         if getattr(field, attribute, None) is not None and found["type"] != "array":
             found[keyword] = getattr(field, attribute)
     if field.initial is not None:
-        found["default"] = field.initial.lower() if wire == "http_method" else field.initial
+        found["default"] = field.initial
+    if wire == "http_method":
+        found |= {"enum": [each.lower() for each in found["enum"]], "default": found["default"].lower()}
     return found
 
 

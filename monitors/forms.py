@@ -25,13 +25,13 @@ QUORUMS = {
     "majority": "Most of its regions",
     "any": "Any one region",
     "all": "All of its regions",
-    "at_least": "At least so many",
+    "at_least": "At least a number of regions",
 }
 # Fields as a page groups them; options of the kind that are named nowhere come last.
 SECTIONS = {
     "What to check": ["kind", "target", "name"],
     "When": ["interval", "timeout"],
-    "What counts as up": ["expected_statuses", "keyword", "keyword_mode"],
+    "What counts as up": ["expected_status", "keyword", "keyword_mode"],
     "Regions and verdict": [
         "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
     ],
@@ -57,18 +57,18 @@ class MonitorForm(forms.Form):
         help_text="What lists and messages call it. Empty: its host.",
     )
     interval = forms.IntegerField(
-        label="Check every",
+        label="Check every, in seconds",
         min_value=1,
         max_value=MAX_INTERVAL,
         required=False,
-        help_text="Seconds between two checks, from 1 to 86,400.",
+        help_text="From 1 to 86,400, which is a day.",
     )
     timeout = forms.FloatField(
-        label="Timeout",
+        label="Timeout, in seconds",
         min_value=MIN_TIMEOUT,
         required=False,
-        help_text="Seconds until a check counts as failed: at most 60, and no more than the time between two checks or "
-        "10. Empty: 5 to 10, by how often it is checked.",
+        help_text="Longer than this is a failure. At most 60, and no more than the time between two checks "
+        "or 10, whichever is longer. Empty: 5 to 10.",
     )
     regions = forms.MultipleChoiceField(
         label="Regions",
@@ -77,18 +77,18 @@ class MonitorForm(forms.Form):
         help_text="Where it is checked from. None chosen: all of them.",
     )
     quorum = forms.ChoiceField(
-        label="It is down when it fails from",
+        label="Down when it fails from",
         choices=list(QUORUMS.items()),
         required=False,
         help_text="With “any one region”, one region is enough to open an incident, even if only its own "
         "network is ill.",
     )
     at_least = forms.IntegerField(
-        label="So many regions",
+        label="Number of regions",
         min_value=1,
         max_value=100,
         required=False,
-        help_text="Only for “at least so many”.",
+        help_text="Only for “at least a number of regions”.",
     )
     confirm = forms.IntegerField(
         label="Failed rounds until down",
@@ -105,18 +105,18 @@ class MonitorForm(forms.Form):
         help_text="In a row.",
     )
     confirmation_period = forms.IntegerField(
-        label="Wait before an incident",
+        label="Seconds before an incident",
         min_value=0,
         max_value=MAX_PERIOD,
         required=False,
-        help_text="Seconds a failure must last at least. 0: the rounds above are enough.",
+        help_text="A failure must last this long. 0: the rounds above are enough.",
     )
     recovery_period = forms.IntegerField(
-        label="Wait before it is resolved",
+        label="Seconds before it is resolved",
         min_value=0,
         max_value=MAX_PERIOD,
         required=False,
-        help_text="Seconds a recovery must last at least. 0: the rounds above are enough.",
+        help_text="A recovery must last this long. 0: the rounds above are enough.",
     )
 
     def __init__(self, data=None, *, team, user, instance=None, kind=None):
@@ -126,7 +126,8 @@ class MonitorForm(forms.Form):
         self.shown = values(self.kind, instance)
         super().__init__(data, initial=self.shown)
         self.options = self.kind.Options(self._option_data(data), initial=self.shown)
-        self._regions = Region.objects.filter(Q(enabled=True) | Q(monitors=instance) if instance else Q(enabled=True))
+        choosable = Q(enabled=True) | Q(monitors=instance) if instance else Q(enabled=True)
+        self._regions = Region.objects.filter(choosable).defer("key").distinct()
         self._tune_fields()
 
     def _option_data(self, data):
@@ -150,7 +151,7 @@ class MonitorForm(forms.Form):
                 "[\x00-\x1f\x7f-\x9f\u2028\u2029]", "Leave line breaks and control characters out.", inverse_match=True
             )
         )
-        fields["regions"].choices = [(each.slug, each.name) for each in self._regions.distinct()]
+        fields["regions"].choices = [(each.slug, each.name) for each in self._regions]
 
     @classmethod
     def of(cls, given, *, team, user, instance=None, kind=None):
@@ -194,7 +195,7 @@ class MonitorForm(forms.Form):
     def clean_regions(self):
         """The regions themselves; none chosen means every enabled one."""
         slugs = self.cleaned_data["regions"]
-        return [each for each in self._regions.distinct() if (each.slug in slugs if slugs else each.enabled)]
+        return [each for each in self._regions if (each.slug in slugs if slugs else each.enabled)]
 
     def clean(self):
         cleaned = super().clean()

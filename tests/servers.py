@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.query
@@ -185,12 +186,12 @@ def _all_acknowledged(connection: socket.socket) -> bool:
 class Target:
     """A website. It answers 200 until told otherwise, remembers every request, and keeps its port while it refuses."""
 
-    def __init__(self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None, port: int = 0) -> None:
         self._host, self._tls = host, tls
         self._behaviour: Behaviour = answer()
         self._paths: dict[str, Behaviour] = {}
         self.requests: list[Seen] = []
-        self._server: Server | None = Server(self._serve, host, 0, tls)
+        self._server: Server | None = Server(self._serve, host, port, tls)
         self.port, self.url = self._server.port, self._server.url
         self.over = self._server.over
 
@@ -292,17 +293,14 @@ class NameServer:
     """A name server over UDP and TCP on one port of 127.0.0.1.
 
     `records` maps a name to addresses, to an rcode ("NXDOMAIN", "SERVFAIL", ...), to SILENT, or to `turns` of such.
-    Names not listed are NXDOMAIN. `ttl`: seconds.
-    `truncate`: send every UDP answer empty, with the flag to come back over TCP."""
+    Names not listed are NXDOMAIN. `ttl`: seconds. What is too large for a datagram has to be fetched by TCP."""
 
-    def __init__(self, records: dict[str, Record | Turns] | None = None, ttl: int = 0, truncate: bool = False) -> None:
-        self.records, self.ttl, self.truncate = records or {}, ttl, truncate
+    def __init__(self, records: dict[str, Record | Turns] | None = None, ttl: int = 0) -> None:
+        self.records, self.ttl = records or {}, ttl
         self.queries: list[tuple[str, str]] = []
         self._asked: Counter[tuple[str, str]] = Counter()
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
-        self.port = self._udp.getsockname()[1]
-        self._tcp = Server(self._serve_stream, port=self.port)
+        self._udp, self._tcp = self._listen()
+        self.port = self._tcp.port
         self._thread = threading.Thread(target=self._serve_datagrams, daemon=True)
         self._thread.start()
 
@@ -326,6 +324,16 @@ class NameServer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _listen(self) -> tuple[socket.socket, Server]:
+        """Both on one port, which may take a few tries."""
+        while True:
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            udp.bind(("127.0.0.1", 0))
+            try:
+                return udp, Server(self._serve_stream, port=udp.getsockname()[1])
+            except OSError:
+                udp.close()
+
     def _serve_datagrams(self) -> None:
         while True:
             try:
@@ -335,18 +343,16 @@ class NameServer:
             if not data:
                 return  # closed
             reply = self._reply(dns.message.from_wire(data))
-            if reply and self.truncate:
-                reply.answer.clear()
-                reply.flags |= dns.flags.TC
             if reply:
                 with contextlib.suppress(OSError):
-                    self._udp.sendto(reply.to_wire(), sender)
+                    self._udp.sendto(_datagram(reply), sender)
 
     def _serve_stream(self, _server: Server, connection: socket.socket) -> None:
         question, _ = dns.query.receive_tcp(connection, time.time() + 10)
         reply = self._reply(question)
         if reply:
-            dns.query.send_tcp(connection, reply)
+            data = reply.to_wire(max_size=65_535)
+            connection.sendall(len(data).to_bytes(2) + data)
 
     def _reply(self, query: dns.message.Message) -> dns.message.Message | None:
         question = query.question[0]
@@ -372,3 +378,12 @@ class NameServer:
         turn = self._asked[name, kind]
         self._asked[name, kind] += 1
         return record[min(turn, len(record) - 1)]
+
+
+def _datagram(reply: dns.message.Message) -> bytes:
+    try:
+        return reply.to_wire()
+    except dns.exception.TooBig:
+        reply.answer.clear()
+        reply.flags |= dns.flags.TC
+        return reply.to_wire()

@@ -186,7 +186,7 @@ def _call(schema, method, path, operation):
                 "text": _text(answer.get("description", "")),
                 "example": _json(_content(schema, answer)[1]),
             }
-            for code, answer in operation["responses"].items()
+            for code, answer in sorted(operation["responses"].items())
         ],
     }
 
@@ -196,7 +196,20 @@ def _content(schema, part):
     media = part.get("content", {}).get("application/json", {})
     shape = _resolve(schema, media.get("schema", {}))
     examples = [each.get("value") for each in media.get("examples", {}).values()]
-    return shape, examples[0] if examples else shape.get("example")
+    return shape, examples[0] if examples else _example(schema, shape)
+
+
+def _example(schema, part):
+    """The example of a schema, or one put together from those of its parts; None where there is none."""
+    part = _resolve(schema, part)
+    if "example" in part:
+        return part["example"]
+    if part.get("type") == "array":
+        item = _example(schema, part.get("items", {}))
+        return None if item is None else [item]
+    parts = {name: _example(schema, each) for name, each in part.get("properties", {}).items()}
+    found = {name: example for name, example in parts.items() if example is not None}
+    return found or None
 
 
 def _named(part):
@@ -238,12 +251,12 @@ def _type(schema, part):
     name = part.get("type", "object")
     if name == "array":
         name = f"list of {_type(schema, part.get('items', {}))}"
-    limits = " to ".join(str(part[key]) for key in ("minimum", "maximum") if key in part)
-    return " ".join(filter(None, [name, limits and f"({limits})", part.get("nullable") and "or null"]))
+    limits = [f"{word} {part[key]}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in part]
+    return " ".join([name, *limits, *(["or null"] if part.get("nullable") else [])])
 
 
 def _curl(method, path, example, signed):
-    lines = ["curl" if method == "GET" else f"curl -X {method}", f'"{settings.BASE_URL}{path}"']
+    lines = [f'curl{"" if method == "GET" else f" -X {method}"} "{settings.BASE_URL}{path}"']
     if signed:
         lines.append('-H "Authorization: Bearer $TOKEN"')
     if example is not None:

@@ -181,23 +181,34 @@ class Supervisor:
         self.step_began = now
 
     def listen_for_signals(self) -> None:
-        """Signals only note themselves and wake the loop; a SIGHUP ignored by nohup stays ignored."""
-        self.wake, writer = socket.socketpair()
-        for end in (self.wake, writer):
+        """Signals only note themselves and wake the loop; a SIGHUP ignored by nohup stays ignored.
+
+        A closed terminal tells its first process alone, which may be `make` waiting for us: so we look ourselves.
+        """
+        self.wake, self._writer = socket.socketpair()
+        for end in (self.wake, self._writer):
             end.setblocking(False)
-        self._writer = writer
-        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        self.poll = select.poll()
+        self.poll.register(self.wake, select.POLLIN)
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.signal(signal.SIGINT, lambda number, frame: self.asked.append(number))
-        signal.signal(signal.SIGTERM, lambda number, frame: self.asked.append(number))
+        stops = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            signal.signal(signal.SIGHUP, lambda number, frame: self.asked.append(number))
+            stops.append(signal.SIGHUP)
+            if sys.stdout.isatty():
+                self.poll.register(sys.stdout, 0)  # nothing but its end is reported
+        for number in stops:
+            signal.signal(number, lambda number, frame: self.asked.append(number))
 
     def pause(self, seconds: float) -> None:
         """Until a signal arrives, at most so long."""
-        if select.select([self.wake], [], [], seconds)[0]:
-            with suppress(BlockingIOError):
-                self.wake.recv(4096)
+        for handle, _ in self.poll.poll(seconds * 1000):
+            if handle == self.wake.fileno():
+                with suppress(BlockingIOError):
+                    self.wake.recv(4096)
+            else:
+                self.poll.unregister(handle)
+                self.asked.append(signal.SIGHUP)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Raises Stopped when we are asked to stop meanwhile."""

@@ -7,7 +7,6 @@ until it turns out to be up since the first good round. Times are UTC millisecon
 """
 
 from collections.abc import Iterable, Sequence
-from math import ceil
 from typing import NamedTuple
 
 from monitors.domain.slots import Ms
@@ -71,11 +70,3 @@ def uptime(intervals: Iterable[Interval], since: Ms, until: Ms) -> Uptime:
         ratio=up / measured if measured else None,
         coverage=measured / (measured + blind) if measured else 0.0,
     )
-
-
-def percentile(ordered: Sequence[float], q: float) -> float | None:
-    """The smallest value that at least a share `q` (0 to 1) of ascending values does not exceed."""
-    if not ordered:
-        return None
-    rank = ceil(q * len(ordered) - 1e-9)  # 0.07 * 100 is 7.000000000000001
-    return ordered[max(0, rank - 1)]

@@ -10,7 +10,13 @@ import time
 
 from monitors.probes.base import Phases, Reason
 from monitors.probes.kinds import Finding, Request
-from monitors.probes.transfer import MAX_HEADERS, OPERATION_TIMEDOUT, PEER_FAILED_VERIFICATION, Result
+from monitors.probes.transfer import (
+    MAX_HEADERS,
+    OPERATION_TIMEDOUT,
+    PARTIAL_FILE,
+    PEER_FAILED_VERIFICATION,
+    Result,
+)
 from uptime.lib.resolver import Problem
 
 # What the operating system says when the trouble is on this machine.
@@ -32,7 +38,7 @@ LOCAL_ERRNOS = frozenset(
 )
 
 # libcurl-errors(3); pycurl has names for some only.
-UNSUPPORTED_PROTOCOL, WEIRD_SERVER_REPLY, HTTP2, PARTIAL_FILE = 1, 8, 16, 18
+UNSUPPORTED_PROTOCOL, WEIRD_SERVER_REPLY, HTTP2 = 1, 8, 16
 SSL_CONNECT_ERROR, GOT_NOTHING, SEND_ERROR, RECV_ERROR = 35, 52, 55, 56
 SSL_CERTPROBLEM, SSL_CIPHER, BAD_CONTENT_ENCODING = 58, 59, 61
 SSL_INVALIDCERTSTATUS, TOO_LARGE = 91, 100

@@ -18,7 +18,14 @@ from django.core.exceptions import ValidationError
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Answer, Finding, Request, Steps
-from monitors.probes.options import HeadersField, OptionsForm, StatusesField, TextField, parse_statuses
+from monitors.probes.options import (
+    HeadersField,
+    OptionsForm,
+    StatusesField,
+    TextField,
+    check_header,
+    parse_statuses,
+)
 from uptime.lib.net import URL, BlockedAddressError, Guard, UrlError, check_url, redirect_url
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -35,7 +42,9 @@ CHALLENGES: dict[str, str | None] = {
 
 # Text encodings pages are written in. Python knows others under the same name that are no charsets of the web, and
 # some of those (punycode, idna) take quadratic time on a hostile megabyte.
-_CHARSETS = re.compile(r"(utf|ascii|latin|iso|cp|koi|gb|big5|shift|euc|mac|hz|tis|johab)[\w.-]*", re.IGNORECASE)
+_CHARSETS = re.compile(
+    r"(utf|us|ascii|latin|iso|windows|cp|koi|gb|big5|shift|euc|mac|hz|tis|johab)[\w.-]*", re.IGNORECASE
+)
 _CHARSET_PARAMETER = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 
 
@@ -145,13 +154,20 @@ KIND = HttpKind()
 
 
 def _first_request(url: URL, options: Mapping[str, Any]) -> Request:
-    headers = [(each["name"], each["value"]) for each in options.get("headers") or ()]
+    """The form has checked the options already; method and headers are checked here too, where they are put on the
+    wire."""
+    method, headers = options.get("method") or "GET", []
+    if method not in METHODS:
+        raise ValueError("no such method")
+    for each in options.get("headers") or ():
+        check_header(each["name"], each["value"])
+        headers.append((each["name"], each["value"]))
     body = (options.get("body") or "").encode()
     if body and not any(name.lower() == "content-type" for name, _ in headers) and body.lstrip()[:1] in b"{[":
         headers.append(("Content-Type", "application/json"))
     return Request(
         url,
-        method=options.get("method") or "GET",
+        method=method,
         headers=headers,
         body=body,
         verify_tls=options.get("verify_tls", True),

@@ -52,8 +52,8 @@ class Answer:
         return next((value for key, value in self.headers if key == name), "")
 
 
-# What a kind may ask of the engine. A kind that needs threads (a blocking protocol library) gets its own request
-# type here and its own branch in `engine.Run.step`.
+# What a kind may ask of the engine. A kind that needs threads (a blocking protocol library) gets a request type of
+# its own here and a branch of its own in `Run._step`.
 Steps = Generator[Request, Answer, Finding]
 
 

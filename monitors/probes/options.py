@@ -61,7 +61,7 @@ class HeadersField(forms.CharField):
         if len(headers) > MAX_HEADERS:
             raise ValidationError(f"Send at most {MAX_HEADERS} headers, not {len(headers)}.")
         for header in headers:
-            _check_header(header["name"], header["value"])
+            check_header(header["name"], header["value"])
         return headers
 
     def validate(self, value: Any) -> None:
@@ -99,7 +99,8 @@ def _pairs(items: Any) -> list[Header]:
     return headers
 
 
-def _check_header(name: str, value: str) -> None:
+def check_header(name: str, value: str) -> None:
+    """Raises ValidationError with a sentence for the person who typed the header."""
     if not _TOKEN.fullmatch(name):
         raise ValidationError(f"“{name[:60]}” is not a header name. Use letters, digits and hyphens.")
     if name.lower() in _REFUSED or name.lower().startswith(_REFUSED_PREFIXES):

@@ -19,14 +19,21 @@ from monitors.probes.kinds import Answer, Request
 from uptime.lib.loop import READ, WRITE, Loop, Timer
 from uptime.lib.net import Guard
 
-PEER_FAILED_VERIFICATION, OPERATION_TIMEDOUT = 60, 28  # CURLE_
+PARTIAL_FILE, OPERATION_TIMEDOUT, PEER_FAILED_VERIFICATION = 18, 28, 60  # CURLE_
 CONNECT_LEEWAY_S = 1.0  # so that the caller's deadline always comes before libcurl's
 MAX_BODY = 1024 * 1024  # bytes read, after decoding
 MAX_HEADERS = 64 * 1024  # bytes, interim answers included
 MAX_ADDRESSES = 16  # of one name that are tried
 
 SOCKET_BAD: int = pycurl.SOCKET_BAD
-_MASKS = {pycurl.POLL_IN: READ, pycurl.POLL_OUT: WRITE, pycurl.POLL_INOUT: READ | WRITE, pycurl.POLL_NONE: 0}
+_BLANK = (b"\r\n", b"\n")
+_MASKS = {
+    pycurl.POLL_NONE: 0,
+    pycurl.POLL_IN: READ,
+    pycurl.POLL_OUT: WRITE,
+    pycurl.POLL_INOUT: READ | WRITE,
+    pycurl.POLL_REMOVE: 0,
+}
 
 
 @dataclass(slots=True)
@@ -94,10 +101,11 @@ class Transfers:
         self._idle.append(transfer)
 
     def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        if what == pycurl.POLL_REMOVE:
+        mask = _MASKS[what]
+        if mask:
+            self.loop.watch(fd, mask, self._on_ready)
+        else:
             self.loop.unwatch(fd)
-        elif _MASKS[what]:
-            self.loop.watch(fd, _MASKS[what], self._on_ready)
 
     def _on_timer(self, timeout_ms: int) -> None:
         """libcurl wants to be called again; never from within this very call (CURLMOPT_TIMERFUNCTION(3))."""
@@ -176,6 +184,8 @@ class Transfer:
 
     def result(self, code: int, message: str) -> Result:
         easy = self.easy
+        if code == 0 and not self._headers_complete:
+            code = PARTIAL_FILE  # libcurl is content with a connection closed between two headers
         phases = _phases(easy, heard=code in (0, OPERATION_TIMEDOUT) or self._header_size > 0)
         result = Result(code, message, phases, self._tried, easy.getinfo(pycurl.PRIMARY_IP) or "")
         if code == 0 or self._truncated:
@@ -204,13 +214,16 @@ class Transfer:
         return Answer(status, headers, b"".join(self._chunks)[:MAX_BODY], self._truncated)
 
     def _on_header(self, line: bytes) -> int | None:
-        """One header line. Only the last answer's are kept (an interim one comes before it), and no trailers."""
+        """One line. Only the last answer's are kept (interim ones come before it), and no trailers after it."""
         self._header_size += len(line)
         if self._header_size > MAX_HEADERS:
             return -1
         if line.startswith(b"HTTP/") and not self._size:
             self._header_lines.clear()
-        elif not self._size:
+            self._headers_complete = False
+        elif line in _BLANK:
+            self._headers_complete = True
+        elif not self._headers_complete:
             self._header_lines.append(line)
         return None
 

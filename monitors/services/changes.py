@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db.models import Q
 
+from monitors.domain.availability import Interval, apply
 from monitors.domain.verdict import Status
 from monitors.models import Monitor, State, StatusInterval
+from monitors.times import from_ms, to_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,19 @@ def move(
 
 
 def _shift_intervals(monitor: Monitor, status: Status, at: datetime) -> None:
-    """End what lasted until `at` and start `status` there; what was recorded after `at` turns out not to be so.
+    """Let `status` begin at `at`; what was recorded after it turns out not to be so."""
+    touched = Q(end=None) | Q(end__gte=at)
+    rows = list(StatusInterval.objects.filter(touched, monitor=monitor).order_by("start"))
+    fresh = {each.start: each for each in apply([_interval(row) for row in rows], status, to_ms(at))}
+    StatusInterval.objects.filter(pk__in=[row.pk for row in rows if to_ms(row.start) not in fresh]).delete()
+    for row in rows:
+        interval = fresh.pop(to_ms(row.start), None)
+        if interval and interval != _interval(row):
+            row.status, row.end = interval.status, None if interval.end is None else from_ms(interval.end)
+            row.save(update_fields=["status", "end"])
+    for start in fresh:
+        StatusInterval.objects.create(monitor=monitor, status=status, start=from_ms(start))
 
-    The same rule as monitors.domain.availability.apply, said to the database.
-    """
-    mine = StatusInterval.objects.filter(monitor=monitor)
-    mine.filter(start__gte=at).delete()
-    mine.filter(Q(end=None) | Q(end__gt=at)).update(end=at)
-    StatusInterval.objects.create(monitor=monitor, status=status, start=at)
+
+def _interval(row: StatusInterval) -> Interval:
+    return Interval(Status(row.status), to_ms(row.start), None if row.end is None else to_ms(row.end))

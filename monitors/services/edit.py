@@ -7,13 +7,12 @@ to write down. Locks are taken in one order everywhere: schedule, then state.
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
 from monitors.domain.slots import default_timeout, next_slot
 from monitors.domain.verdict import Status
 from monitors.models import ExtraSlot, Monitor, Region, Schedule, State, StatusInterval
 from monitors.services.changes import StatusChange, move
-from monitors.times import from_ms, to_ms
+from monitors.times import from_ms, now_ms, to_ms
 
 # Edits to these change what is probed or how it is judged: outcomes of the older configuration no longer count.
 JUDGED = {
@@ -29,7 +28,7 @@ def create(team, user, fields: dict) -> Monitor:
     fields.setdefault("timeout_ms", default_timeout(fields["interval"]))
     monitor = Monitor.objects.create(team=team, created_by=user, **_stored(fields))
     monitor.regions.set(regions or Region.objects.filter(enabled=True))
-    now = timezone.now()
+    now = _now()
     status = Status.PAUSED if monitor.paused else Status.PENDING
     Schedule.objects.create(monitor=monitor)
     State.objects.create(
@@ -57,8 +56,8 @@ def change(monitor: Monitor, fields: dict) -> bool:
         monitor.config_version += 1
     monitor.save(update_fields=[*differing, "config_version", "updated_at"])
     if judged and not monitor.paused:
-        _restart_judging(state, timezone.now())
-        _start(monitor, timezone.now(), schedule)
+        _restart_judging(state, _now())
+        _start(monitor, _now(), schedule)
     return judged
 
 
@@ -67,7 +66,7 @@ def pause(monitor: Monitor) -> StatusChange | None:
     _, state = _lock(monitor)
     if monitor.paused:
         return None
-    Monitor.objects.filter(pk=monitor.pk).update(paused=True, updated_at=timezone.now())
+    Monitor.objects.filter(pk=monitor.pk).update(paused=True, updated_at=_now())
     monitor.paused = True
     return _stop(monitor, state, Status.PAUSED)
 
@@ -77,7 +76,7 @@ def resume(monitor: Monitor) -> StatusChange | None:
     schedule, state = _lock(monitor)
     if not monitor.paused:
         return None
-    Monitor.objects.filter(pk=monitor.pk).update(paused=False, updated_at=timezone.now())
+    Monitor.objects.filter(pk=monitor.pk).update(paused=False, updated_at=_now())
     monitor.paused = False
     return _begin_again(monitor, schedule, state)
 
@@ -87,7 +86,7 @@ def delete(monitor: Monitor) -> StatusChange | None:
     _, state = _lock(monitor)
     if monitor.deleted_at:
         return None
-    monitor.deleted_at = timezone.now()
+    monitor.deleted_at = _now()
     Monitor.objects.filter(pk=monitor.pk).update(deleted_at=monitor.deleted_at)
     return _stop(monitor, state, Status.PAUSED)
 
@@ -106,7 +105,7 @@ def check_now(monitor: Monitor) -> bool:
     """Put an extra slot in front of everything. False when it is paused or one is already waiting."""
     if monitor.paused or monitor.extra_slots.filter(claimed_at=None).exists():
         return False
-    _extra_slot(monitor, timezone.now(), ExtraSlot.Cause.MANUAL)
+    _extra_slot(monitor, _now(), ExtraSlot.Cause.MANUAL)
     return True
 
 
@@ -119,6 +118,11 @@ def purge(before: datetime, most: int = 20) -> int:
             monitor.rounds.all().delete()
             monitor.delete()  # its ticks leave with their partitions
     return len(ids)
+
+
+def _now() -> datetime:
+    """Now, to the millisecond that rules and messages know."""
+    return from_ms(now_ms())
 
 
 def _stored(fields: dict) -> dict:
@@ -151,7 +155,7 @@ def _extra_slot(monitor: Monitor, at: datetime, cause: ExtraSlot.Cause) -> None:
 def _stop(monitor: Monitor, state: State, status: Status) -> StatusChange | None:
     Schedule.objects.filter(pk=monitor.pk).update(next_slot_at=None)
     monitor.extra_slots.all().delete()
-    changed = None if state.status == status else move(monitor, state, status, timezone.now())
+    changed = None if state.status == status else move(monitor, state, status, _now())
     _forget(state)
     state.sweep_at = None
     state.save()
@@ -159,7 +163,7 @@ def _stop(monitor: Monitor, state: State, status: Status) -> StatusChange | None
 
 
 def _begin_again(monitor: Monitor, schedule: Schedule, state: State) -> StatusChange | None:
-    now = timezone.now()
+    now = _now()
     changed = move(monitor, state, Status.PENDING, now)
     state.verdict, state.last_decided = Status.PENDING, now
     _forget(state)

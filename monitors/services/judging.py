@@ -20,6 +20,7 @@ from monitors.services.dispatch import assigned_regions
 from monitors.times import from_ms, to_ms
 
 LONG_GAP = timedelta(minutes=10)  # a longer blindness is its Gap row alone; a shorter one is written slot by slot
+CLOCK_AHEAD_MS = 2_000  # by which a region's clock may be ahead of ours
 SETTLE_MS = 1_000  # how long after the watermark the last outcomes may still be on their way
 
 
@@ -145,8 +146,8 @@ def judge_cases(cases: Iterable[Case], now: Ms) -> list[StatusChange]:
 def _judge(case: Case, now: Ms, findings: Findings) -> None:
     state = case.state
     memory = _memory(state)
-    # A region's clock may run ahead of ours by a little: a vote that is here is due.
-    until = max([now, *case.seen])
+    # A region's clock may run ahead of ours by a little: a vote that is here is due. By more it is not believed.
+    until = max([now, *(slot for slot in case.seen if slot <= now + CLOCK_AHEAD_MS)])
     rounds = [
         rules.Round(slot, case.votes(slot), case.rounds.get(slot)) for slot in case.slots(memory.judged_until, until)
     ]

@@ -19,7 +19,8 @@
     if (target.closest("[data-dismiss]")) target.closest("[data-toast]").remove();
     const copy = target.closest("[data-copy]");
     if (copy) navigator.clipboard?.writeText(copy.dataset.copy).then(() => copied(copy));
-    if (target.closest(".menu-item")) target.closest("[popover]")?.hidePopover();
+    // Later, because closing takes the focus, and a form must still know which button sent it.
+    if (target.closest(".menu-item")) setTimeout(() => target.closest("[popover]")?.hidePopover(), 0);
   });
   const copied = (button) => {
     const label = button.querySelector("[data-copied]") ?? button;

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.urls import reverse
@@ -53,6 +55,16 @@ def test_every_failure_gets_the_same_answer(client, alice, login, password):
     assert response.status_code == 200
     assert "No account has this username or email together with this password." in response.content.decode()
     assert not is_in(client)
+
+
+def test_the_cursor_waits_where_one_goes_on(client, alice):
+    def focused(response):
+        return [tag for tag in re.findall(r"<input[^>]*>", response.content.decode()) if " autofocus" in tag]
+
+    (first,) = focused(client.get(PAGE))
+    (after_a_failure,) = focused(sign_in(client, "alice", "wrong"))
+    (at_the_error,) = focused(sign_in(client, "", PASSWORD))
+    assert ['name="login"' in first, 'name="password"' in after_a_failure, 'name="login"' in at_the_error] == [True] * 3
 
 
 @pytest.mark.parametrize(("login", "password"), [("al\0ice", PASSWORD), ("alice", "\0"), ("", PASSWORD), ("alice", "")])

@@ -319,7 +319,8 @@ def judged(alice, now, votes, **fields):
         (
             {"eu": "down", "us": "nodata", "ap": "nodata"},
             "nodata",
-            "1 of 3 regions saw it down (EU: Connection refused); 2 are needed; 2 could not tell, so it stays undecided.",
+            "1 of 3 regions saw it down (EU: Connection refused); 2 are needed; "
+            "2 could not tell, so it stays undecided.",
         ),
         ({"eu": "up", "us": "missing", "ap": "missing"}, "nodata", None),
     ],
@@ -362,7 +363,8 @@ def test_the_last_change_is_explained_with_the_reasons_kept_with_it(alice, now):
         (
             {"quorum": "all", "confirmation_period": 60},
             3,
-            "Down when 3 of 3 regions fail in 2 rounds in a row over at least 60 s; up again after 2 good rounds in a row.",
+            "Down when 3 of 3 regions fail in 2 rounds in a row over at least 60 s; "
+            "up again after 2 good rounds in a row.",
         ),
     ],
 )

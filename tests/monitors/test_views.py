@@ -98,7 +98,7 @@ def test_the_first_visit_says_the_next_step(client, alice):
 
 def test_a_row_says_everything_at_a_glance(client, shop):
     page = text(client.get("/"))
-    for part in ["Shop", "https://shop.example/", "120 ms", "0 s ago" if False else "data-ago", ">Up<", "100%"]:
+    for part in ["Shop", "https://shop.example/", "120 ms", "data-ago", ">Up<", "100%"]:
         assert part in page
     assert '<svg class="bars' in page
     for name in ("pause", "edit", "check", "delete"):
@@ -176,7 +176,7 @@ def test_a_live_part_keeps_filter_sort_and_page(client, shop):
     ("status", "state", "words"),
     [
         ("pending", {}, ["Checking…", "The first result comes within seconds"]),
-        ("pending", {"last_checked_at": timezone.now()}, ["Not decided yet"]),
+        ("pending", {"last_checked_at": timezone.now() + timedelta(hours=1)}, ["Not decided yet"]),
         ("up", {"verdict": "up"}, ["Up for"]),
         (
             "up",
@@ -226,7 +226,7 @@ def test_the_page_shows_regions_checks_incidents_and_the_rule(client, shop, eu):
         "Frankfurt",
         "88 ms",
         "(2 attempts)",
-        "DNS 8 ms, First byte 80 ms",
+        "DNS 8.0 ms, First byte 80 ms",
         reverse("incidents:detail", args=[incident.pk]),
         "Down when its region fails in 2 rounds in a row",
         reverse("monitors:series", args=[shop.pk]),

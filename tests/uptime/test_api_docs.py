@@ -75,6 +75,16 @@ def test_every_attribute_that_is_answered_is_described_and_none_else(schema):
     caller = Caller(make_user("alice"))
     answered = caller.create().json()["data"]["attributes"]
     assert set(answered) == set(properties(schema, "MonitorAttributes"))
+    example = schema["components"]["schemas"]["Monitor"]["example"]
+    assert set(example["attributes"]) == set(answered)
+
+
+def test_the_defaults_it_tells_are_those_a_new_monitor_gets(schema):
+    make_region("local")
+    answered = Caller(make_user("alice")).create().json()["data"]["attributes"]
+    told = {name: part["default"] for name, part in properties(schema, "MonitorSettings").items() if "default" in part}
+    assert len(told) >= 12
+    assert {name: answered[name] for name in told} == told
 
 
 def test_what_may_be_set_has_the_words_and_limits_of_the_form(schema):

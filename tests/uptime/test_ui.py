@@ -58,6 +58,7 @@ def test_only_everything_is_called_a_hundred_percent(ratio):
         (999.4, "999 ms"),
         (999.7, "1.00 s"),
         (1534, "1.53 s"),
+        (-90_000, "-90.00 s"),
     ],
 )
 def test_a_response_time_has_the_unit_that_suits_it(ms, text):
@@ -153,14 +154,15 @@ def test_a_status_nobody_knows_is_shown_and_escaped():
     ("state", "flags"),
     [
         ({"status": "pending", "last_checked_at": None}, {"checking"}),
-        ({"status": "pending", "last_checked_at": NOW}, set()),
+        ({"status": "pending"}, set()),
+        ({"status": "pending", "since": NOW + timedelta(seconds=1)}, {"checking"}),  # resumed since
         ({"status": "up", "confirming": True}, {"confirming"}),
         ({"status": "up", "partial": True}, {"partial"}),
         ({"status": "down", "partial": True}, set()),
     ],
 )
 def test_the_flags_of_a_state(state, flags):
-    whole = {"confirming": False, "partial": False, "last_checked_at": NOW, **state}
+    whole = {"confirming": False, "partial": False, "last_checked_at": NOW, "since": NOW, **state}
     assert ui.flags_of(SimpleNamespace(**whole)) == flags
 
 
@@ -182,14 +184,14 @@ def heights(recent):
 
 def test_bars_fill_up_from_the_left_with_the_newest_right():
     html = ui.bars([100, 200])
-    kinds = re.findall(r'class="bar bar-(\w+)"', html)
+    kinds = re.findall(r'class="bar-(\w+)"', html)
     assert kinds == ["none"] * 38 + ["up", "up"]
-    assert re.findall(r"<title>([^<]+)</title>", html) == ["100 ms, 1 before the latest", "200 ms, latest check"]
+    assert re.findall(r"<title>([^<]+)</title>", html) == ["100 ms", "200 ms"]
 
 
 def test_down_stands_out_and_no_data_is_hatched():
     html = ui.bars([50, -1, -2])
-    assert 'class="bar bar-down"' in html
+    assert 'class="bar-down"' in html
     assert html.count("url(#hatch)") == 1
     assert 'aria-label="Last 3 checks: 1 up, 1 down, 1 without data"' in html
 

@@ -150,10 +150,10 @@ class _Stream:
             data = b""
         self._received += data
         length = int.from_bytes(self._received[:2])
-        if not data:
-            self._heard(None)
-        elif len(self._received) >= 2 + length > 2:
-            self._heard(self._received[2 : 2 + length])
+        complete = len(self._received) >= 2 + length > 2
+        if complete or not data:
+            self.close()
+            self._heard(self._received[2 : 2 + length] if complete else None)
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
-NONE = "–"  # noqa: RUF001 -- an en dash stands for "there is no number"
+NONE = "–"  # there is no number
 NOTHING = (None, "")  # a template says "" for the attribute of something that is not there
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
@@ -73,7 +73,7 @@ def look(status: str, flags=()) -> Look:
 def flags_of(state) -> set[str]:
     """The flags of a monitors.models.State that its badge shows."""
     found = {"confirming"} if state.confirming else set()
-    if state.status == "pending" and state.last_checked_at is None:
+    if state.status == "pending" and (state.last_checked_at is None or state.last_checked_at < state.since):
         found.add("checking")
     if state.partial and state.status in {"up", "validating"}:
         found.add("partial")
@@ -183,9 +183,9 @@ def milliseconds(ms: float | None) -> str:
     """A response time: 0.4 ms, 132 ms, 1.53 s."""
     if ms in NOTHING:
         return NONE
-    if ms >= 1000:
+    if abs(ms) >= 999.5:
         return f"{ms / 1000:.2f} s"
-    return f"{ms:.1f} ms" if ms < 10 else f"{ms:.0f} ms" if ms < 999.5 else "1.00 s"
+    return f"{ms:.1f} ms" if abs(ms) < 10 else f"{ms:.0f} ms"
 
 
 @register.filter
@@ -209,43 +209,32 @@ def bars(recent, classes: str = "") -> SafeString:
     values = list(recent or [])[-BARS:]
     missing = BARS - len(values)
     slowest = max([value for value in values if value >= 0], default=0)
-    drawn = [_bar(slot, "none", 6, "") for slot in range(missing)]
-    drawn += [
-        _measured_bar(missing + index, value, slowest, len(values) - 1 - index) for index, value in enumerate(values)
-    ]
+    drawn = [_bar(slot, "none", 6) for slot in range(missing)]
+    drawn += [_measured_bar(slot, value, slowest) for slot, value in enumerate(values, missing)]
     return format_html(
         '<svg class="bars {}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
         classes,
         BARS * STEP - (STEP - WIDTH),
         HEIGHT,
         _bars_in_words(values),
-        SafeString("".join(drawn)),
+        SafeString("".join(drawn)),  # numbers and our own words
     )
 
 
-def _measured_bar(slot: int, value: int, slowest: int, back: int) -> SafeString:
-    when = "latest check" if back == 0 else f"{back} before the latest"
+def _measured_bar(slot: int, value: int, slowest: int) -> str:
     if value == DOWN:
-        return _bar(slot, "down", HEIGHT, f"Down, {when}")
+        return _bar(slot, "down", HEIGHT, "Down")
     if value == NODATA:
-        return _bar(slot, "nodata", HEIGHT, f"No data, {when}")
+        # The hatching is a pattern of base.html; a stylesheet could not refer to it.
+        return _bar(slot, "nodata", HEIGHT, "No data", ' fill="url(#hatch)"')
     height = 10 + round(18 * value / slowest) if slowest else HEIGHT
-    return _bar(slot, "up", height, f"{milliseconds(value)}, {when}")
+    return _bar(slot, "up", height, milliseconds(value))
 
 
-def _bar(slot: int, kind: str, height: int, title: str) -> SafeString:
-    # The hatching is a pattern of base.html; a stylesheet could not refer to it.
-    fill = SafeString(' fill="url(#hatch)"') if kind == "nodata" else SafeString("")
-    return format_html(
-        '<rect class="bar bar-{}" x="{}" y="{}" width="{}" height="{}" rx="1.5"{}>{}</rect>',
-        kind,
-        slot * STEP,
-        HEIGHT - height,
-        WIDTH,
-        height,
-        fill,
-        format_html("<title>{}</title>", title) if title else "",
-    )
+def _bar(slot: int, kind: str, height: int, title: str = "", fill: str = "") -> str:
+    """Short on purpose: a page of the list has two thousand of them, and is drawn again with every change."""
+    place = f'x="{slot * STEP}" y="{HEIGHT - height}" width="{WIDTH}" height="{height}"'
+    return f'<rect class="bar-{kind}" {place}{fill}>' + (f"<title>{title}</title></rect>" if title else "</rect>")
 
 
 def _bars_in_words(values: list[int]) -> str:
@@ -303,7 +292,7 @@ def field(bound: BoundField, label: str = "", placeholder: str = "") -> SafeStri
         "widget": bound.as_widget(attrs=attrs),
         "checkbox": isinstance(widget, CheckboxInput),
         "choices": isinstance(widget, CheckboxSelectMultiple | RadioSelect),
-        "wide": isinstance(widget, Textarea | CheckboxSelectMultiple),
+        "wide": isinstance(widget, Textarea | CheckboxSelectMultiple) or widget.attrs.get("inputmode") == "url",
     }
     return SafeString(render_to_string("components/field.html", context))
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.domain.availability import Interval, apply, percentile, seconds_by_status, uptime
+from monitors.domain.availability import Interval, apply, seconds_by_status, uptime
 from monitors.domain.verdict import Status
 from tests.monitors.domain.worlds import examples
 
@@ -105,21 +105,3 @@ def test_the_first_status_of_all_begins_the_tiling():
 )
 def test_only_measured_time_counts_and_only_blind_time_lowers_the_coverage(intervals, ratio, coverage):
     assert uptime(intervals, 0, 4 * HOUR) == (pytest.approx(ratio) if ratio else ratio, pytest.approx(coverage))
-
-
-@pytest.mark.parametrize(
-    ("values", "q", "expected"),
-    [
-        ([], 0.5, None),
-        ([7.0], 0.0, 7.0),
-        ([7.0], 1.0, 7.0),
-        ([1.0, 2.0], 0.5, 1.0),
-        ([1.0, 2.0], 0.51, 2.0),
-        ([float(n) for n in range(1, 101)], 0.95, 95.0),
-        ([float(n) for n in range(1, 101)], 0.07, 7.0),
-        ([float(n) for n in range(1, 101)], 0.99, 99.0),
-        ([float(n) for n in range(1, 101)], 0.0, 1.0),
-    ],
-)
-def test_a_percentile_is_an_observed_value(values, q, expected):
-    assert percentile(values, q) == expected

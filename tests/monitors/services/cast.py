@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 
+from monitors.domain.verdict import Vote
 from monitors.models import Monitor, Region, Schedule, State
 from monitors.probes.base import Check, Outcome, Phases, Reason
 from monitors.services import dispatch, edit
 from monitors.services.record import Recorded, record
 from monitors.times import Ms, from_ms, now_ms
 from tests.factories import make_region, make_user, team_of
-
-UP, DOWN, NODATA = Reason.STATUS, Reason.REFUSED, Reason.LOST  # DOWN and NODATA by their reasons
 
 
 def make_watched(regions: Iterable[str] = ("eu",), **fields) -> Monitor:
@@ -37,7 +36,7 @@ def outcome(monitor: Monitor, slot: Ms, reason: Reason | None = None, **fields) 
         "monitor": monitor.pk,
         "slot": slot,
         "version": monitor.config_version,
-        "vote": reason.vote if reason else "up",
+        "vote": reason.vote if reason else Vote.UP,
         "reason": reason,
         "started_at": slot + 10,
         "response_ms": 12.5,

@@ -84,7 +84,9 @@ def test_check_now_adds_one_slot_until_it_is_sent():
 
 
 def test_secrets_travel_with_the_check():
-    make_watched(interval=3600, options={"method": "GET"}, secrets={"headers": [{"name": "Authorization", "value": "Bearer x"}]})
+    make_watched(
+        interval=3600, options={"method": "GET"}, secrets={"headers": [{"name": "Authorization", "value": "Bearer x"}]}
+    )
     [(_, check)] = claimed(now_ms())
     assert check.options == {"method": "GET", "headers": [{"name": "Authorization", "value": "Bearer x"}]}
 

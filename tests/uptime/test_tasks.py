@@ -1,0 +1,107 @@
+"""Beat's tasks, and a worker of a region, on a real broker: from a due slot to a tick."""
+
+import pytest
+from celery.contrib.testing.worker import start_worker
+from django.conf import settings
+from django.utils import timezone
+
+from monitors.models import Pulse, Region, RegionWorker, Tick
+from monitors.services import regions
+from tests.helpers import wait_until
+from tests.monitors.services.cast import make_watched
+from tests.servers import Target, answer
+from uptime import queues, tasks
+from uptime.celery import CONTROL, PERIODIC, app
+from uptime.lib.crypto import key_bytes, new_key, unseal
+from uptime.results import app as results_app
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.broker, pytest.mark.database]
+
+
+def pull(queue):
+    """The next message of a queue, taken off it."""
+    with app.connection_or_acquire() as connection:
+        found = queues.declare(queue).bind(connection.default_channel)
+        found.queue_declare()
+        return found.get(no_ack=True)
+
+
+@pytest.fixture(autouse=True)
+def _empty_queues():
+    with app.connection_or_acquire() as connection:
+        for name in ("checks.eu", queues.RESULTS, queues.CONTROL):
+            queue = queues.declare(queues.name(name, settings.QUEUE_PREFIX)).bind(connection.default_channel)
+            queue.queue_declare()
+            queue.purge()
+
+
+def make_real_region_key():
+    Region.objects.update(key=new_key())
+
+
+def test_dispatch_seals_checks_for_their_region():
+    monitor = make_watched(interval=3600, secrets={"headers": [{"name": "Authorization", "value": "planted"}]})
+    make_real_region_key()
+    tasks.dispatch()
+    message = pull(queues.checks("eu", settings.QUEUE_PREFIX))
+    assert b"planted" not in message.body if isinstance(message.body, bytes) else "planted" not in message.body
+    assert "planted" not in str(message.headers)
+    _, wires = unseal(key_bytes(Region.objects.get().key), "checks", "eu", message.decode()[0][0])
+    assert wires[0][0] == monitor.pk
+
+
+def test_a_region_with_a_long_queue_is_not_fed():
+    make_watched(interval=3600)
+    make_real_region_key()
+    for _ in range(tasks.BACKLOG + 1):
+        tasks.publish_checks(Region.objects.get(), [])
+        app.send_task("probe", args=["x"], queue=queues.declare(queues.checks("eu", settings.QUEUE_PREFIX)))
+    tasks.dispatch()
+    assert Tick.objects.get().reason == "region_offline"
+
+
+def test_an_offline_region_is_not_fed():
+    make_watched(interval=3600)
+    now = timezone.now()
+    Pulse.objects.create(name=regions.RESULTS_PULSE, at=now, since=now - timezone.timedelta(minutes=5))
+    tasks.dispatch()
+    assert pull(queues.checks("eu", settings.QUEUE_PREFIX)) is None
+    assert Tick.objects.get().reason == "region_offline"
+
+
+def test_every_periodic_entry_goes_to_a_queue_somebody_consumes():
+    assert {entry.task for entry in PERIODIC} == {name for name in app.tasks if name.startswith("uptime.")}
+    assert {entry.queue for entry in PERIODIC} <= {queue.name for queue in app.conf.task_queues}
+    assert app.amqp.router.route({}, "uptime.dispatch")["queue"].name == CONTROL
+
+
+def test_a_region_worker_needs_only_the_broker_and_its_key(worker_process):
+    """From a due slot through a worker process without database to a stored tick and a sign of life."""
+    with Target() as website:
+        website.does(answer(200))
+        make_watched(interval=3600, target=f"{website.url}/")
+        make_real_region_key()
+        with (
+            worker_process("eu", Region.objects.get().key),
+            start_worker(results_app, pool="solo", perform_ping_check=False, shutdown_timeout=20),
+        ):
+            tasks.dispatch()
+            assert wait_until(Tick.objects.first, 30).vote == "up"
+            wait_until(RegionWorker.objects.exists, 15)
+
+
+def test_two_workers_of_a_region_share_the_load(worker_process):
+    with Target() as website:
+        website.does(answer(200))
+        monitor = make_watched(interval=3600, target=f"{website.url}/")
+        make_real_region_key()
+        key = Region.objects.get().key
+        with (
+            worker_process("eu", key),
+            worker_process("eu", key),
+            start_worker(results_app, pool="solo", perform_ping_check=False, shutdown_timeout=20),
+        ):
+            wait_until(lambda: RegionWorker.objects.count() == 2, 30)
+            tasks.dispatch()
+            wait_until(Tick.objects.exists, 15)
+    assert Tick.objects.filter(monitor=monitor).count() == 1
