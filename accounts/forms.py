@@ -82,7 +82,8 @@ class ProfileForm(forms.Form):
         return email
 
     def clean(self):
-        said = super().clean()
+        super().clean()
+        said = self.cleaned_data
         if self.errors or not self.email_changes:
             return said
         if not said["password"]:

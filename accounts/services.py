@@ -10,6 +10,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.models import User
 
+USERNAME_LONGEST = 150  # characters, as many as the column has
 PASSWORD_LONGEST = 1000  # characters; hashing more only serves who wants to keep us busy
 SIGN_UP_LOCK = 0x5E7_0F1  # the PostgreSQL advisory lock that lets one sign-up through at a time
 FIRST_ACCOUNT_REFUSED = (
@@ -85,11 +86,10 @@ def normal_username(text):
 def clean_username(text):
     """The username to store. Free text: only what cannot be stored is refused."""
     username = normal_username(text)
-    longest = User._meta.get_field("username").max_length
     if not username:
         raise ValidationError("Choose a username.")
-    if len(username) > longest:
-        raise ValidationError(f"A username has at most {longest} characters; this has {len(username)}.")
+    if len(username) > USERNAME_LONGEST:
+        raise ValidationError(f"A username has at most {USERNAME_LONGEST} characters; this has {len(username)}.")
     if not storable(username):
         raise ValidationError("This username contains a character that cannot be stored.")
     return username

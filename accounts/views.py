@@ -101,7 +101,7 @@ def mailbox(request):
 
 @administrator_required
 @require_safe
-@csp_update({"frame-src": ["'self'"]})
+@csp_update({"frame-src": ["'self'"]})  # type: ignore[arg-type]  # it knows no view with arguments
 def mail(request, pk):
     return render(request, "accounts/mail.html", {"mail": get_object_or_404(Mail, pk=pk)})
 
@@ -109,7 +109,7 @@ def mail(request, pk):
 @administrator_required
 @require_safe
 @xframe_options_sameorigin
-@csp(
+@csp(  # type: ignore[arg-type]
     {
         "default-src": ["'none'"],
         "style-src": ["'unsafe-inline'"],

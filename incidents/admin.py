@@ -13,7 +13,7 @@ from monitors.admin import ReadOnly
 class TimelineInline(ReadOnly, admin.TabularInline):
     model = TimelineEntry
     can_delete = False
-    fields = readonly_fields = ["at", "kind", "text"]
+    fields = ("at", "kind", "text")
 
 
 @admin.register(Incident)

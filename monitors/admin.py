@@ -60,21 +60,20 @@ class DeletedFilter(admin.SimpleListFilter):
 class ScheduleInline(ReadOnly, admin.TabularInline):
     model = Schedule
     can_delete = False
-    fields = readonly_fields = ["next_slot_at"]
+    fields = ("next_slot_at",)
 
 
 class StateInline(ReadOnly, admin.StackedInline):
     model = State
     can_delete = False
-    fields = readonly_fields = [
+    fields = (
         ("status", "since"),
         ("verdict", "streak", "streak_first"),
         ("last_checked_at", "last_vote", "last_reason", "last_response_ms"),
         "last_detail",
         ("last_decided", "judged_until", "sweep_at"),
         ("undecided", "undecided_first", "partial", "late_outcomes"),
-    ]
-    readonly_fields = [name for row in fields for name in ([row] if isinstance(row, str) else row)]
+    )
 
 
 @admin.register(Monitor)
@@ -225,7 +224,7 @@ def latest_ticks(monitor):
 class WorkerInline(ReadOnly, admin.TabularInline):
     model = RegionWorker
     can_delete = False
-    fields = readonly_fields = ["name", "version", "started_at", "heard_at", "in_flight", "lag_ms"]
+    fields = ("name", "version", "started_at", "heard_at", "in_flight", "lag_ms")
 
 
 @admin.register(Region)
@@ -248,12 +247,10 @@ class RegionAdmin(admin.ModelAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).prefetch_related("workers")
 
-    @admin.display(description="online")
+    @admin.display(description="online", boolean=True)
     def heard(self, region):
         silent = timedelta(seconds=settings.REGION_OFFLINE_AFTER)
         return any(timezone.now() - worker.heard_at <= silent for worker in region.workers.all())
-
-    heard.boolean = True
 
 
 @admin.register(DeadLetter)

@@ -7,6 +7,8 @@ database (pytest-django's suffix), Redis database and queue prefix. With FORBID_
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.helpers import find_chromium
 from uptime import embedded, environment, secrets
 from uptime.lib.proc import Crew
 
+ROOT = Path(__file__).resolve().parent.parent
 KEPT = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "LOG_LEVEL"}  # what a caller may say; the rest is ours
 LEFT_OUT = pytest.StashKey[int]()
 
@@ -35,6 +38,8 @@ class Servers:
         environment.fill(secrets.new() | {"SETUP_TOKEN": ""})
         environment.fill({"ALLOW_PRIVATE_TARGETS": "1", "QUEUE_PREFIX": "test.", "LOG_LEVEL": "WARNING"})
         environment.start_servers(self.crew, environment.make_data_dir(), forgetful=True)
+        # Pages name their static files as in production, by the hashes that this writes down.
+        subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], cwd=ROOT, check=True)
 
     def stop(self) -> None:
         self.crew.stop()

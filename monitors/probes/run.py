@@ -54,6 +54,7 @@ def accounted(method: F) -> F:
         except Exception as error:
             log.exception("the check of monitor %s failed in %s", run.check.monitor, method.__name__)
             run.finish(Finding(Reason.LOCAL_ERROR, f"Internal error: {type(error).__name__}"))
+            run._drop()
 
     return wrapped  # type: ignore[return-value]
 

@@ -1,5 +1,4 @@
 import ssl
-import threading
 from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -240,9 +239,3 @@ def test_a_public_site_without_a_set_up_token_is_told_so(settings):
     assert "accounts.W001" in {message.id for message in checks.run_checks()}
     settings.SETUP_TOKEN = "sesame"
     assert "accounts.W001" not in {message.id for message in checks.run_checks()}
-
-
-def test_no_thread_of_a_server_is_left(start):
-    """The fixture above must not leak into other tests."""
-    inbox = start()
-    assert inbox._thread in threading.enumerate()

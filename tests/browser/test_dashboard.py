@@ -299,6 +299,18 @@ def test_a_redraw_leaves_the_chart_alone(open_page, shop, history):
     expect(page.locator("#chart canvas")).to_be_visible()
 
 
+def test_a_monitor_is_paused_on_its_page_and_the_chart_stays(open_page, shop, history):
+    page = open_page(f"/monitors/{shop.pk}")
+    page.locator("#chart canvas").wait_for()
+    page.evaluate("document.querySelector('#chart').dataset.mine = 'yes'")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#summary .panel")).to_contain_text("Paused since")
+    expect(page.locator(".toast")).to_contain_text("Shop is paused.")
+    expect(page.get_by_role("button", name="Check now")).to_be_disabled()
+    expect(page.locator("#chart")).to_have_attribute("data-mine", "yes")
+    expect(page.locator("#chart canvas")).to_be_visible()
+
+
 def test_a_monitor_without_checks_says_so_instead_of_an_empty_chart(open_page, shop):
     page = open_page(f"/monitors/{shop.pk}")
     expect(page.get_by_text("No response times in this range yet.")).to_be_visible()

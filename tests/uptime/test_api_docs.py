@@ -3,15 +3,17 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.urls import get_resolver
 
 from monitors.probes.kinds import KINDS
+from monitors.serializers import ABSENT, option_name
 from tests.factories import make_region, make_user
-from tests.monitors.test_api import Caller, Knock
-from uptime.api import reference
+from tests.monitors.test_api import OURS, Caller, Knock
+from uptime.api import CALLS_PER_MINUTE, reference
 
 pytestmark = pytest.mark.django_db
 PATHS = {
@@ -124,6 +126,17 @@ def test_a_kind_added_later_is_in_the_document_and_on_the_page_by_itself(client,
         "description": "Knocks. How often. Only for `knock`.",
     }
     assert "knocks" in client.get("/api/docs").content.decode()
+
+
+def test_the_handbook_names_our_own_attributes_and_those_we_do_not_have():
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    ours, differing = text.partition("What differs")[0], text.partition("What we do not have yet")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", ours, re.MULTILINE)) == OURS
+    ignored = differing.partition("* A monitor keeps")[0]
+    settings = {name for kind in KINDS for name in map(option_name, kind.Options.base_fields)}
+    for name in set(ABSENT) - settings:
+        assert f"`{name}`" in ignored or (name.startswith("maintenance_") and "`maintenance_*`" in ignored), name
+    assert f"more than {CALLS_PER_MINUTE} calls" in text
 
 
 # The page -------------------------------------------------------------------------------------------------------------

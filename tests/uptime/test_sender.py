@@ -1,0 +1,90 @@
+"""A region's results leave in order and survive a broker that is away."""
+
+import threading
+
+from kombu.exceptions import OperationalError
+
+from monitors.domain.verdict import Vote
+from monitors.probes.base import Outcome, Phases
+from tests.helpers import wait_until
+from uptime import sender as sending
+from uptime.lib.crypto import key_bytes, new_key, unseal
+from uptime.sender import Sender
+
+KEY = key_bytes(new_key())
+
+
+class Broker:
+    """Takes what is published, unless it is away; stands where the Celery app does."""
+
+    def __init__(self):
+        self.payloads, self.away = [], threading.Event()
+
+    def send_task(self, name, args, queue, argsrepr):
+        if self.away.is_set():
+            raise OperationalError("away")
+        self.payloads.append(unseal(KEY, "results", args[0], args[1])[1])
+
+
+def outcome(slot):
+    return Outcome(
+        monitor=1, slot=slot, version=1, vote=Vote.UP, reason=None, started_at=slot, response_ms=1.0, phases=Phases(),
+        attempts=1, status_code=200, address="192.0.2.1", detail="",
+    )  # fmt: skip
+
+
+def slots(broker):
+    return [wire[1] for payload in broker.payloads for wire in payload.get("outcomes", [])]
+
+
+def run(broker):
+    sender = Sender(broker, "eu", KEY, "results")
+    sender.start()
+    return sender
+
+
+def test_outcomes_travel_together_and_a_sign_of_life_behind_those_before_it():
+    broker = Broker()
+    sender = Sender(broker, "eu", KEY, "results")
+    sender.put(outcome(1))
+    sender.put(outcome(2))
+    sender.sign(["worker", 1, 0, 0.0, "v"])
+    sender.put(outcome(3))
+    sender.start()
+    sender.stop()
+    assert [sorted(payload) for payload in broker.payloads] == [["outcomes"], ["sign"], ["outcomes"]]
+    assert slots(broker) == [1, 2, 3]
+
+
+def test_many_outcomes_leave_in_parts_of_bounded_size():
+    broker = Broker()
+    sender = run(broker)
+    for slot in range(1, 2 * sending.PART + 11):
+        sender.put(outcome(slot))
+    sender.stop()
+    assert max(len(payload["outcomes"]) for payload in broker.payloads) <= sending.PART
+    assert slots(broker) == list(range(1, 2 * sending.PART + 11))
+
+
+def test_while_the_broker_is_away_results_wait_in_order(monkeypatch):
+    monkeypatch.setattr(sending, "RETRY", 0.01)
+    broker = Broker()
+    broker.away.set()
+    sender = run(broker)
+    for slot in range(1, 6):
+        sender.put(outcome(slot))
+    wait_until(lambda: not sender._wake.is_set())
+    broker.away.clear()
+    wait_until(lambda: slots(broker) == [1, 2, 3, 4, 5])
+    sender.stop()
+
+
+def test_what_does_not_fit_any_more_is_the_oldest(monkeypatch):
+    monkeypatch.setattr(sending, "KEEP", 10)
+    broker = Broker()
+    sender = Sender(broker, "eu", KEY, "results")
+    for slot in range(1, 16):
+        sender.put(outcome(slot))
+    sender.start()
+    sender.stop()
+    assert slots(broker) == list(range(6, 16))
