@@ -53,13 +53,14 @@ $(DEV_STAMP):
 
 # Make the virtual environment unless a whole one is there, install, and only then set the stamp.
 define install
-	if [ -z "$(PYTHON)" ]; then \
+	if ! $(or $(PYTHON),false) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 		echo "Uptime needs Python 3.11 or newer. Install it, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)"; exit 1; \
 	fi; \
 	if ! $(PY) -m pip --version >/dev/null 2>&1; then \
 		echo "Making the virtual environment in $(VENV)"; \
 		$(PYTHON) -m venv --clear $(VENV) || { \
-			echo "Python could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv"; exit 1; }; \
+			echo "The virtual environment could not be made; the lines above say why. Where ensurepip is missing"; \
+			echo "(Debian, Ubuntu): apt install python3-venv"; exit 1; }; \
 	fi; \
 	echo "Installing the Python packages of $(1) (a minute the first time)"; \
 	$(PIP) install -r $(1) || { echo "The packages could not be installed; the lines above say why."; exit 1; }; \

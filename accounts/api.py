@@ -25,7 +25,6 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from accounts import api_schema, services
-from uptime.api import BodyParser
 
 SHORTEST_PASSWORD = 8  # existing clients use such as rudra123 or even password, which the page refuses
 BAD_BODY = "Send a JSON object with the strings username and password."
@@ -45,7 +44,6 @@ class EntryView(APIView):
 
     authentication_classes = ()
     permission_classes = ()
-    parser_classes = (BodyParser,)
     action = "login"  # the limit in ACCOUNT_RATE_LIMITS that every call counts against
 
     def initial(self, request, *args, **kwargs):

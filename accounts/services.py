@@ -62,7 +62,7 @@ def is_first_account():
 
 def sign_up_open():
     """Whether strangers may make accounts; the first account always may be made."""
-    return getattr(settings, "SIGNUP_OPEN", True) or is_first_account()
+    return settings.SIGNUP_OPEN or is_first_account()
 
 
 def setup_token_needed():

@@ -19,7 +19,7 @@ from monitors.models import Monitor, Region, Schedule
 from monitors.probes.kinds import KINDS
 from monitors.serializers import MonitorBody, resource
 from uptime import actions
-from uptime.api import BodyParser, Pagination, Throttle
+from uptime.api import Pagination, Throttle
 
 MAX_ID = 2**63 - 1
 
@@ -37,7 +37,6 @@ def _monitors(user):
 
 
 class MonitorView(APIView):
-    parser_classes = [BodyParser]
     throttle_classes = [Throttle]
     schema = words.MonitorSchema()
 

@@ -16,10 +16,10 @@ from rest_framework.views import APIView
 from accounts.authentication import JWT
 from monitors.api import find
 from monitors.forms import MonitorForm
-from monitors.models import Monitor, Tick
+from monitors.models import Monitor, Region, Tick
 from monitors.serializers import iso
 from monitors.times import to_ms
-from uptime.api import BodyParser, Throttle
+from uptime.api import Throttle
 
 TICKS = 10
 WORDS = {"up": "Up", "down": "Down", "nodata": "Unknown"}
@@ -51,7 +51,6 @@ def _answer(text, example):
 
 class CloneView(APIView):
     authentication_classes = [JWT]
-    parser_classes = [BodyParser]
     throttle_classes = [Throttle]
 
     def handle_exception(self, exc):
@@ -175,13 +174,14 @@ def _latest(websites):
     newest = Tick.objects.filter(monitor=OuterRef("monitor"), region=OuterRef("region")).order_by("-slot")
     fields = JSONObject(**{name: name for name in ("slot", "started_at", "vote", "response_ms")})
     # One look into the table's key for each pair: a month of ticks is never read.
-    pairs = Monitor.regions.through.objects.filter(monitor__in=websites).select_related("region")
-    pairs = pairs.defer("region__key")  # opening a region's key for each pair would cost more than the rest
+    pairs = Monitor.regions.through.objects.filter(monitor__in=websites)
+    regions = Region.objects.defer("key").in_bulk()
     votes = {website.pk: website.state.last_vote for website in websites}
-    latest = {}
-    for pair in pairs.annotate(seen=Subquery(newest.values(seen=fields)[:1])).exclude(seen=None):
-        tick = Tick(monitor_id=pair.monitor_id, region=pair.region, **_parsed(pair.seen))
-        latest.setdefault(pair.monitor_id, []).append(tick)
+    latest: dict[int, list[Tick]] = {}
+    for pk, region, seen in pairs.values_list("monitor", "region", Subquery(newest.values(seen=fields)[:1])):
+        if seen:
+            tick = Tick(monitor_id=pk, region=regions[region], **_parsed(seen))
+            latest.setdefault(pk, []).append(tick)
     return {pk: max(ticks, key=lambda tick: (tick.slot, tick.vote == votes[pk])) for pk, ticks in latest.items()}
 
 

@@ -1,5 +1,7 @@
 """What the OpenAPI document says about monitors, read from the form and the options of every kind there is."""
 
+from typing import Any
+
 from django import forms
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
@@ -189,7 +191,7 @@ def field_schema(wire, field):
 
 
 # The first match is meant: a field may be several of these.
-SHAPES = [
+SHAPES: list[tuple[type[forms.Field], dict[str, Any]]] = [
     (HeadersField, HEADERS),
     (StatusesField, {"type": "array", "items": WHOLE}),
     (forms.MultipleChoiceField, {"type": "array", "items": TEXT, "nullable": True}),

@@ -4,7 +4,9 @@ Raw ticks of at most a day, averaged by the database: what leaves it is as small
 every hour.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db.models import Avg, DateTimeField, DurationField, F, Func, Q, Value
 from django.utils import timezone
@@ -57,8 +59,9 @@ def _columns(monitor, begin, step, length):
     )
     means = {name: Avg(f"{name}_ms") for name in ("response", *PHASES)}
     ticks = Tick.objects.filter(monitor=monitor, slot__gte=datetime.fromtimestamp(begin, UTC), vote=Vote.UP)
-    columns = {}
-    for row in ticks.order_by().values("region_id", bucket=bucket).annotate(**means):
+    columns: dict[int, dict[str, list[float | None]]] = {}
+    rows: Iterable[Any] = ticks.order_by().values("region_id", bucket=bucket).annotate(**means)
+    for row in rows:
         index = (int(row["bucket"].timestamp()) - begin) // step
         mine = columns.setdefault(row["region_id"], {name: [None] * length for name in means})
         if 0 <= index < length:

@@ -4,6 +4,7 @@ What every monitor has is declared here; what only a kind knows comes from the k
 the registry. A new kind is therefore in the form without a line here.
 """
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
@@ -20,7 +21,6 @@ from uptime import actions
 MAX_INTERVAL = MAX_PERIOD = 86_400  # seconds: a day
 MIN_TIMEOUT = 0.5  # seconds
 MASK = "••••"
-DEFAULT_KIND = Monitor._meta.get_field("kind").default
 QUORUMS = {
     "majority": "Most of its regions",
     "any": "Any one region",
@@ -40,7 +40,11 @@ LAST_SECTION = "Request"
 
 
 def default_of(name):
-    return Monitor._meta.get_field(name).default
+    """What the model gives a field that nobody fills in."""
+    return getattr(Monitor(), name)
+
+
+DEFAULT_KIND = default_of("kind")
 
 
 class MonitorForm(forms.Form):
@@ -121,11 +125,11 @@ class MonitorForm(forms.Form):
 
     def __init__(self, data=None, *, team, user, instance=None, kind=None):
         self.team, self.user, self.instance = team, user, instance
-        chosen = instance.kind if instance else kind or (data or {}).get("kind")
-        self.kind = KINDS.get(chosen if chosen in KINDS else DEFAULT_KIND)
-        self.shown = values(self.kind, instance)
+        wanted = instance.kind if instance else kind or (data or {}).get("kind") or DEFAULT_KIND
+        self.chosen = KINDS.get(wanted if wanted in KINDS else DEFAULT_KIND)
+        self.shown = values(self.chosen, instance)
         super().__init__(data, initial=self.shown)
-        self.options = self.kind.Options(self._option_data(data), initial=self.shown)
+        self.options = self.chosen.Options(self._option_data(data), initial=self.shown)
         choosable = Q(enabled=True) | Q(monitors=instance) if instance else Q(enabled=True)
         self._regions = Region.objects.filter(choosable).defer("key").distinct()
         self._tune_fields()
@@ -133,18 +137,18 @@ class MonitorForm(forms.Form):
     def _option_data(self, data):
         """A page that shows none of the kind's options leaves them alone: a missing checkbox is off only where it
         could be seen."""
-        names = self.kind.Options.base_fields
+        names = self.chosen.Options.base_fields
         if data is None or any(name in data for name in names):
             return data
         return {name: self.shown[name] for name in names if name in self.shown}
 
     def _tune_fields(self):
-        fields = self.fields
+        fields: dict[str, Any] = self.fields
         fields["kind"].choices = [(each.name, each.label) for each in KINDS]
         fields["kind"].required = False
         if self.instance or len(KINDS) == 1:
             fields["kind"].widget = fields["kind"].hidden_widget()
-        fields["target"].label = self.kind.target_label
+        fields["target"].label = self.chosen.target_label
         fields["target"].validators = []  # the kind's own rule says what is wrong, and the way out
         fields["name"].validators.append(
             RegexValidator(
@@ -156,8 +160,8 @@ class MonitorForm(forms.Form):
     @classmethod
     def of(cls, given, *, team, user, instance=None, kind=None):
         """A bound form from JSON values: what is left out keeps the instance's value, or has its default."""
-        found = instance.kind if instance else kind or given.get("kind")
-        start = values(KINDS.get(found if found in KINDS else DEFAULT_KIND), instance)
+        wanted = instance.kind if instance else kind or given.get("kind") or DEFAULT_KIND
+        start = values(KINDS.get(wanted if wanted in KINDS else DEFAULT_KIND), instance)
         return cls({**start, **given}, team=team, user=user, instance=instance, kind=kind)
 
     def __getitem__(self, name):
@@ -178,17 +182,17 @@ class MonitorForm(forms.Form):
     def full_clean(self):
         super().full_clean()
         if self.is_bound:
-            self._errors.update(self.options.errors)
+            self.errors.update(self.options.errors)
 
     def clean_kind(self):
-        return self.kind.name
+        return self.chosen.name
 
     def clean_target(self):
         text = self.cleaned_data["target"]
         if self.instance and text == self.instance.target:
             return text
         try:
-            return self.kind.clean_target(text, allow_private=settings.ALLOW_PRIVATE_TARGETS)
+            return self.chosen.clean_target(text, allow_private=settings.ALLOW_PRIVATE_TARGETS)
         except ValueError as error:
             raise ValidationError(str(error)) from error
 
@@ -198,7 +202,8 @@ class MonitorForm(forms.Form):
         return [each for each in self._regions if (each.slug in slugs if slugs else each.enabled)]
 
     def clean(self):
-        cleaned = super().clean()
+        super().clean()
+        cleaned = self.cleaned_data
         for name in ("interval", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period"):
             if cleaned.get(name) in {None, ""} and name not in self.errors:
                 cleaned[name] = settings.DEFAULT_CHECK_INTERVAL if name == "interval" else default_of(name)
@@ -237,7 +242,7 @@ class MonitorForm(forms.Form):
         stored = (self.instance.secrets if self.instance else None) or {}
         cleaned["options"], cleaned["secrets"] = {}, {}
         for name, value in list(self.options.cleaned_data.items()):
-            if name not in self.kind.secret_fields:
+            if name not in self.chosen.secret_fields:
                 cleaned["options"][name] = value
                 continue
             secret = unmasked(value, stored.get(name))
@@ -254,8 +259,8 @@ class MonitorForm(forms.Form):
         ]  # fmt: skip
         fields = {name: self.cleaned_data[name] for name in names}
         if not self.instance:
-            return actions.create(self.team, self.user, {"kind": self.kind.name, **fields, **more})
-        if self.options.cleaned_data == _cleaned(self.kind, self.shown):
+            return actions.create(self.team, self.user, {"kind": self.chosen.name, **fields, **more})
+        if self.options.cleaned_data == _cleaned(self.chosen, self.shown):
             # Spelled out or not: the same options are no new configuration.
             del fields["options"], fields["secrets"]
         return actions.change(self.instance, {**fields, **more})
@@ -286,7 +291,10 @@ def seconds(ms):
 
 
 def masked(secret):
-    """`secret` as it may be shown: text keeps its last four characters, and only if more than as many stay hidden."""
+    """`secret` as it may be shown: text keeps its last four characters, and only if more than as many stay hidden.
+
+    The name of a header is no secret.
+    """
     if isinstance(secret, str):
         return secret and MASK + (secret[-4:] if len(secret) > 8 else "")
     if isinstance(secret, list):

@@ -14,7 +14,6 @@ from monitors.domain.slots import lateness, watermark
 from monitors.domain.verdict import Policy, Quorum, Status
 from uptime.lib.fields import EncryptedJSONField
 
-
 STATUSES = [
     (Status.PENDING, "Pending"),
     (Status.UP, "Up"),

@@ -6,6 +6,7 @@ Lists read State rows and one query of intervals. Raw ticks serve only one monit
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
@@ -50,7 +51,7 @@ WORST_FIRST = Case(
     default=6,
     output_field=IntegerField(),
 )
-_ORDER = {
+_ORDER: dict[str, list[Any]] = {
     "status": [WORST_FIRST, Lower("name"), "id"],
     "name": [Lower("name"), "id"],
     "response": [F("state__last_response_ms").desc(nulls_last=True), "id"],
@@ -219,17 +220,29 @@ class Slice:
         return self.number - 1
 
 
+@dataclass(frozen=True)
+class SeenCheck:
+    """A tick and the name of its region."""
+
+    tick: Tick
+    place: str
+
+    @property
+    def reason(self):
+        return reason_label(self.tick.reason)
+
+
 def recent_checks(monitor, page=1, now=None):
-    """A Slice of the ticks of the last 24 hours, newest first, each with its region as `place`."""
+    """A Slice of the last 24 hours as SeenChecks, newest first."""
     number = int(page) if str(page).isdecimal() and 0 < int(page) < 10_000 else 1
     since = (now or timezone.now()) - A_DAY
     first = (number - 1) * CHECKS_PER_PAGE
     ticks = Tick.objects.filter(monitor=monitor, slot__gte=since).order_by("-slot", "region_id")
-    found = list(ticks[first : first + CHECKS_PER_PAGE + 1])
     names = dict(Region.objects.values_list("pk", "name"))
-    for tick in found:
-        tick.place = names.get(tick.region_id, "a removed region")
-        tick.reason_label = reason_label(tick.reason)
+    found = [
+        SeenCheck(tick, names.get(tick.region_id, "a removed region"))
+        for tick in ticks[first : first + CHECKS_PER_PAGE + 1]
+    ]
     return Slice(found[:CHECKS_PER_PAGE], number, len(found) > CHECKS_PER_PAGE)
 
 
@@ -325,17 +338,17 @@ def rule(monitor, regions):
 # Words ----------------------------------------------------------------------------------------------------------------
 def reason_label(reason):
     """A reason's own words, and the bare word of one that is no longer known."""
-    try:
-        return Reason(reason).label if reason else ""
-    except ValueError:
-        return reason
+    known = _reason(reason)
+    return known.label if known else reason
 
 
 def reason_explanation(reason):
-    try:
-        return Reason(reason).explanation if reason else ""
-    except ValueError:
-        return ""
+    known = _reason(reason)
+    return known.explanation if known else ""
+
+
+def _reason(text):
+    return next((each for each in Reason if each.value == text), None)
 
 
 def _remembered(key, seconds, look):

@@ -7,9 +7,11 @@ the name of their form field otherwise: a new kind needs nothing here.
 
 from collections import Counter
 from datetime import UTC
+from typing import Any
 from zlib import crc32
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
 
 from monitors.forms import DEFAULT_KIND, MonitorForm, masked, seconds, values
 from monitors.models import Status
@@ -20,7 +22,7 @@ BLANK = "Can't be blank."
 BOOLEAN = "This must be true or false."
 
 # What the wire's clients expect to find and we do not have; the values say so truly: nobody is told by these means.
-ABSENT = {
+ABSENT: dict[str, Any] = {
     "monitor_group_id": None,
     "policy_id": None,
     "call": False,
@@ -66,7 +68,7 @@ OPTION_NAMES = {
     "body": "request_body",
 }
 # What a form field takes in JSON; the first match is meant.
-JSON_TYPES = [
+JSON_TYPES: list[tuple[type[forms.Field], type, str]] = [
     (forms.BooleanField, bool, BOOLEAN),
     (forms.MultipleChoiceField, list, "This must be a list."),
     (forms.Field, str, "This must be text."),
@@ -167,7 +169,7 @@ def written(name, field, value):
 
 def numbered(headers):
     """Pairs of a lasting id and its header: made from the name, so that a repeated request means the same header."""
-    seen = Counter()
+    seen: Counter[str] = Counter()
     for header in headers:
         name = header["name"].lower()
         seen[name] += 1
@@ -178,7 +180,7 @@ def compact(codes):
     """Status codes as the form's text: consecutive ones are a range. Anything else is left for the form to refuse."""
     if not all(type(code) is int for code in codes):
         return codes
-    ranges = []
+    ranges: list[tuple[int, int]] = []
     for code in sorted(set(codes)):
         if ranges and ranges[-1][1] == code - 1:
             ranges[-1] = (ranges[-1][0], code)
@@ -251,7 +253,7 @@ class MonitorBody:
             return compact(value)
         if isinstance(field, forms.IntegerField):
             return self._number(wire)
-        expected, text = next(pair for form_field, *pair in JSON_TYPES if isinstance(field, form_field))
+        expected, text = next((kind, text) for form_field, kind, text in JSON_TYPES if isinstance(field, form_field))
         return value if isinstance(value, expected) else self._refuse(wire, text)
 
     def _number(self, wire):
@@ -280,8 +282,8 @@ class MonitorBody:
         stored = self.instance.all_options.get(name) if self.instance else None
         kept, added = dict(numbered(stored or [])), []
         for each in items:
-            key = str(each.get("id"))
-            key = key if key in kept else next((k for k, old in kept.items() if _same(old, each)), None)
+            known = [key for key, old in kept.items() if key == str(each.get("id")) or _same(old, each)]
+            key = known[0] if known else ""
             header = {part: each[part] for part in ("name", "value") if part in each}
             if each.get("_destroy") is True:
                 kept.pop(key, None)
@@ -324,7 +326,7 @@ class MonitorBody:
         if self.form.is_valid():
             return
         for name, errors in self.form.errors.as_data().items():
-            wire = "base" if name == forms.forms.NON_FIELD_ERRORS else FIELD_NAMES.get(name) or option_name(name)
+            wire = "base" if name == NON_FIELD_ERRORS else FIELD_NAMES.get(name) or option_name(name)
             if wire == "request_timeout" and wire not in self.body and "timeout" in self.body:
                 wire = "timeout"
             texts = [BLANK if error.code == "required" else text for error in errors for text in error]

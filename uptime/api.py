@@ -4,7 +4,6 @@ Errors and pages have the shapes Better Stack's clients read: {"errors": text} o
 `pagination` object whose links are absolute and are followed as they stand.
 """
 
-import io
 import json
 import time
 from math import ceil
@@ -21,12 +20,10 @@ from drf_spectacular.generators import SchemaGenerator
 from redis.exceptions import RedisError
 from rest_framework import exceptions, status
 from rest_framework.pagination import BasePagination
-from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import exception_handler as answer
 
-MAX_BODY = 1024 * 1024  # bytes; no body of ours comes near it
 CALLS_PER_MINUTE = 1200  # per person; Better Stack's Terraform provider keeps to 8 a second
 
 
@@ -52,32 +49,6 @@ def _by_field(detail):
     return {
         name: [str(text) for text in (texts if isinstance(texts, list) else [texts])] for name, texts in detail.items()
     }
-
-
-class TooLarge(exceptions.APIException):
-    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = f"The body is larger than {MAX_BODY} bytes."
-
-
-class BodyParser(JSONParser):
-    """A JSON object in UTF-8 (RFC 8259, section 8.1), of bounded size, whose text can be stored.
-
-    Raises ParseError for anything else: the plain parser lets deep nesting and lone surrogates through, to become
-    an error of ours.
-    """
-
-    def parse(self, stream, media_type=None, parser_context=None):
-        raw = stream.read(MAX_BODY + 1)
-        if len(raw) > MAX_BODY:
-            raise TooLarge
-        try:
-            body = super().parse(io.BytesIO(raw), media_type, {"encoding": "utf-8"})
-            json.dumps(body, ensure_ascii=False).encode()
-        except (RecursionError, UnicodeError) as error:
-            raise exceptions.ParseError("The body holds text that cannot be stored, or is nested too deep.") from error
-        if not isinstance(body, dict):
-            raise exceptions.ParseError('Send one JSON object, such as {"url": "https://example.com"}.')
-        return body
 
 
 class Throttle(BaseThrottle):
@@ -154,7 +125,7 @@ def docs(request):
 
 def reference(schema):
     """What the page shows of an OpenAPI document: its calls, grouped by their first tag, and its objects."""
-    groups = {}
+    groups: dict[str, list[dict]] = {}
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             call = _call(schema, method.upper(), path, operation)

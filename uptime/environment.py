@@ -30,6 +30,7 @@ KNOBS = (  # every variable of uptime/settings.py; docs/configuration.md explain
     "SECRET_KEY",
     "FIELD_KEYS",
     "SETUP_TOKEN",
+    "SIGNUP_OPEN",
     "ALLOWED_HOSTS",
     "TRUSTED_PROXY_COUNT",
     "DATABASE_URL",

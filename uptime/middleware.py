@@ -47,7 +47,7 @@ PARTS = {"database": _database, "cache": _cache}
 def _problem(probe):
     try:
         probe()
-    except Exception as error:  # noqa: BLE001 -- whatever it is, we are not ready, and say which part is not
+    except Exception as error:
         return f"{type(error).__name__}"
     return ""
 

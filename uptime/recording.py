@@ -2,7 +2,7 @@
 
 import logging
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from incidents import services as incidents
@@ -29,8 +29,24 @@ def take(region_slug: str, sealed: str) -> None:
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
-        logger.exception("A message of region %r could not be stored", region_slug)
-        dead_letter(str(region_slug), error, sealed if isinstance(sealed, str) else repr(sealed))
+        put_aside(region_slug, sealed, error)
+
+
+def put_aside(region_slug: str, sealed: str, error: Exception) -> None:
+    """Keep a message for a human to look at."""
+    logger.error("A message of region %r could not be stored", region_slug, exc_info=error)
+    dead_letter(str(region_slug), error, sealed if isinstance(sealed, str) else repr(sealed))
+
+
+def database_answers() -> bool:
+    """Whether the database is there; a broken connection is let go of on the way."""
+    connection.close()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (OperationalError, InterfaceError):
+        return False
+    return True
 
 
 def _beacon(sealed: str) -> None:

@@ -9,15 +9,15 @@ import os
 import socket
 import threading
 import time
-from importlib.metadata import PackageNotFoundError, version
 
 from celery import Celery, signals
-from monitors.probes.engine import Engine
 
 from monitors.probes.base import Check
+from monitors.probes.engine import Engine
 from uptime import queues
 from uptime.lib.crypto import SealError, key_bytes, unseal
 from uptime.lib.env import EnvError, env, env_bool, env_int
+from uptime.lib.version import VERSION
 from uptime.sender import Sender
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ def start(**kwargs) -> None:
         on_outcome=sender.put,
         handles=env_int("PROBE_HANDLES", 400, least=1, most=5000),
         allow_private=env_bool("ALLOW_PRIVATE_TARGETS", False),
+        link=env("BASE_URL"),
     )
     engine.start()
     sender.start()
@@ -87,12 +88,5 @@ def stop(**kwargs) -> None:
 def _give_signs() -> None:
     started_at = round(time.time() * 1000)
     while True:
-        sender.sign([NAME, started_at, engine.in_flight, round(engine.lag_ms, 1), _version()])
+        sender.sign([NAME, started_at, engine.in_flight, round(engine.lag_ms, 1), VERSION])
         time.sleep(SIGN_EVERY)
-
-
-def _version() -> str:
-    try:
-        return version("uptime")
-    except PackageNotFoundError:
-        return "0.1.0"

@@ -12,7 +12,7 @@ import django
 from celery import Celery
 from django.apps import apps
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 
 from uptime import queues
 
@@ -26,7 +26,8 @@ from uptime import recording
 logger = logging.getLogger(__name__)
 
 RESULTS = queues.name(queues.RESULTS, settings.QUEUE_PREFIX)
-WAIT = 1.0  # seconds between two tries while the database is away
+WAIT = 1.0  # seconds between two tries
+TRIES = 5  # of a message that fails for a reason other than an absent database, such as a lock or a time limit
 
 
 class PublishRefusedError(RuntimeError):
@@ -55,12 +56,15 @@ def record(self, region: str, sealed: str) -> None:
     While the database is away the message waits here, unacknowledged; one that cannot be read or stored is put aside.
     """
     self.request.update(callbacks=None, errbacks=None, chain=None, chord=None)
-    while True:
+    tries = 0
+    while tries < TRIES:
         try:
             recording.take(region, sealed)
         except (OperationalError, InterfaceError) as error:
-            logger.warning("The database is away, trying again: %s", error)
-            connection.close()
+            tries += recording.database_answers()  # only what fails although the database is there is given up
+            logger.warning("A message could not be stored, trying again: %s", error)
+            last = error
             time.sleep(WAIT)
-            continue
-        return
+        else:
+            return
+    recording.put_aside(region, sealed, last)

@@ -12,9 +12,9 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from uptime.lib.env import env, env_bool, env_int, env_list
+from uptime.lib.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VERSION = "0.1.0"
 
 
 def required(name: str) -> str:
@@ -143,6 +143,7 @@ DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 # Accounts ----------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
+SIGNUP_OPEN = env_bool("SIGNUP_OPEN", True)  # the first account can always be made
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -174,12 +175,12 @@ ACCOUNT_RATE_LIMITS = {
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"  # people stay signed in while the cache is away
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 X_FRAME_OPTIONS = "DENY"
 
-# Mail: EMAIL_URL such as smtp://user:password@host:587/?tls=1; unset, messages wait on the Mailbox page -----------------
+# Mail: EMAIL_URL like smtp://user:password@host:587/?tls=1; unset, messages wait on the Mailbox page -----------------
 EMAIL_BACKEND = "accounts.mail.MailboxBackend"
 EMAIL_URL = env("EMAIL_URL")
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", f"Uptime <uptime@{_base.hostname}>")
@@ -194,7 +195,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["uptime.parsers.BodyParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "uptime.api.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -211,6 +212,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": VERSION,
     "DESCRIPTION": "Monitors and what they saw, in the wire format that Better Stack clients speak.",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [],  # choices stay where they are used, instead of becoming objects of their own
 }
 CORS_ALLOW_ALL_ORIGINS = True  # only for the clones' paths, which carry no cookies
 CORS_URLS_REGEX = r"^/(user/(signup|signin)|website|status/[^/]+)$"
@@ -262,7 +264,5 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
     # One line a second and task would bury what matters.
-    "loggers": {
-        name: {"level": "WARNING"} for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat")
-    },
+    "loggers": {name: {"level": "WARNING"} for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat")},
 }

@@ -6,13 +6,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from incidents import services as incidents
 from monitors import live
 from monitors.models import Region
 from monitors.probes.base import Check, Reason
-from monitors.services import edit, partitions, regions
+from monitors.services import edit, partitions, regions, retention
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
@@ -41,8 +40,7 @@ def sweep() -> None:
         with transaction.atomic():
             done, more = sweep_monitors(timezone.now())
             incidents.apply(done.changes)
-        if done.changes:
-            live.bump(done.teams)
+        live.bump(done.teams)
 
 
 @periodic(every=2)
@@ -58,6 +56,12 @@ def make_partitions() -> None:
     today = timezone.now().date()
     partitions.ensure_partitions(today)
     partitions.drop_partitions(today - timedelta(days=settings.TICK_RETENTION_DAYS))
+
+
+@periodic(every=600, queue=WORK)
+def prune() -> None:
+    """Remove rounds, gaps and dead letters older than the ticks they belong to."""
+    retention.prune(timezone.now() - timedelta(days=settings.TICK_RETENTION_DAYS))
 
 
 @periodic(every=300, queue=WORK)
@@ -83,7 +87,7 @@ def publish_checks(region: Region, checks: list[Check]) -> None:
 def _silent_regions() -> dict[int, Reason]:
     """The regions that are not fed, and why: nobody has heard of them, or they have more waiting than they can do."""
     silent = dict.fromkeys(regions.hearing().offline, Reason.REGION_OFFLINE)
-    for region in Region.objects.filter(enabled=True).exclude(pk__in=silent):
+    for region in Region.objects.filter(enabled=True).exclude(pk__in=silent).defer("key"):
         if _waiting(queues.checks(region.slug, settings.QUEUE_PREFIX)) > BACKLOG:
             silent[region.pk] = Reason.REGION_OFFLINE
     return silent

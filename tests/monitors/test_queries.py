@@ -193,7 +193,7 @@ def test_recent_checks_come_newest_first_in_pages_and_not_older_than_a_day(alice
         tick(monitor, eu, now - timedelta(minutes=number + 1))
     tick(monitor, eu, now - 25 * HOUR)
     first, second = queries.recent_checks(monitor), queries.recent_checks(monitor, "2")
-    assert first.object_list[0].slot == now - timedelta(minutes=1)
+    assert first.object_list[0].tick.slot == now - timedelta(minutes=1)
     assert first.object_list[0].place == "Eu"
     assert (len(first.object_list), first.has_next(), first.has_previous()) == (queries.CHECKS_PER_PAGE, True, False)
     assert (len(second.object_list), second.has_next(), second.has_previous()) == (3, False, True)

@@ -46,9 +46,7 @@ def test_times_are_shown_in_the_readers_zone(rf, zone, hour):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("path", "kind"), [("/accounts/login/", "text/html"), ("/api/v2/monitors", "application/json")]
-)
+@pytest.mark.parametrize(("path", "kind"), [("/accounts/login", "text/html"), ("/api/v2/monitors", "application/json")])
 def test_while_the_database_is_away_pages_and_api_say_503_and_when_to_try_again(path, kind, monkeypatch):
     client = Client(raise_request_exception=False)
     with patch("uptime.middleware.ReaderTimeZone.__call__", side_effect=OperationalError("gone")):

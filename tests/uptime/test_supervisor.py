@@ -33,14 +33,14 @@ class Run:
         self.environment = base | {"DATA_DIR": str(folder / "data"), "PORT": str(self.port)} | variables
         self.process = None
 
-    def start(self):
+    def start(self, terminal=None):
         with self.output.open("a") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "uptime.supervisor"],
                 env=self.environment,
                 cwd=environment.BASE_DIR,
-                stdout=output,
-                stderr=output,
+                stdout=terminal or output,
+                stderr=terminal or output,
                 start_new_session=True,
             )
         return self
@@ -231,6 +231,47 @@ def test_asked_to_stop_while_starting_it_leaves_nothing_behind(folder, number):
     run = Run(folder).start().until_it_says("is ready (")
     assert run.end(number) == 0
     assert "Traceback" not in run.said()
+
+
+def test_a_terminal_that_closes_under_it_stops_it_even_if_no_signal_comes(folder):
+    ours, terminal = os.openpty()
+    run = Run(folder).start(terminal)
+    os.close(terminal)
+    said = b""
+    while b"is ready (" not in said:
+        said += os.read(ours, 1000)
+    os.close(ours)
+    assert run.process.wait(60) == 0
+    wait_until(lambda: not run.processes(), 15)
+
+
+def test_nohup_keeps_it_running_without_a_terminal(folder):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what nohup does, and children inherit
+    try:
+        run = Run(folder).start()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    run.until_it_says("Starting Uptime")
+    run.process.send_signal(signal.SIGHUP)
+    run.until_it_says("is ready (")
+    assert run.end() == 0
+    assert "SIGTERM: stopping everything" in run.said()
+
+
+# Open to others -------------------------------------------------------------------------------------------------------
+def test_on_all_addresses_the_first_sign_up_needs_the_printed_token(folder, monkeypatch):
+    run = Run(folder, HOST="0.0.0.0").start().until_it_says("Ctrl-C")
+    token = json.loads((folder / "data" / "secrets.json").read_text())["SETUP_TOKEN"]
+    published = json.loads((folder / "data" / "environment.json").read_text())
+    assert f"The first sign-up asks for this set-up token:  {token}" in run.said()
+    assert (published["SETUP_TOKEN"], published["ALLOW_PRIVATE_TARGETS"]) == (token, "0")
+    monkeypatch.setenv("DATABASE_URL", published["DATABASE_URL"])
+    assert not supervisor.has_account()  # which is why it was printed
+    code = "from accounts.models import User; User.objects.create(username='owner')"
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
+    subprocess.run(command, env=run.environment, cwd=environment.BASE_DIR, check=True, timeout=60)
+    assert supervisor.has_account()
+    run.end()
 
 
 # Refusals -------------------------------------------------------------------------------------------------------------

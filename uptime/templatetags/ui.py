@@ -170,7 +170,7 @@ def duration(seconds: float | None) -> str:
     if seconds in NOTHING:
         return NONE
     rest = max(0, int(seconds))
-    parts = []
+    parts: list[tuple[int, str]] = []
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
         count, rest = divmod(rest, size)
         if count or parts:
@@ -283,7 +283,7 @@ def field(bound: BoundField, label: str = "", placeholder: str = "") -> SafeStri
     widget = bound.field.widget
     if isinstance(widget, HiddenInput):
         return bound.as_widget()
-    attrs = {"placeholder": placeholder} if placeholder else {}
+    attrs: dict[str, str | bool] = {"placeholder": placeholder} if placeholder else {}
     if bound.errors and _first_in_error(bound):
         attrs["autofocus"] = True
     context = {

@@ -1,0 +1,18 @@
+"""Removing what is too old to be looked at, a bounded piece at a time."""
+
+from datetime import datetime
+
+from monitors.models import DeadLetter, Gap, Round
+
+PIECE = 10_000  # rows in one statement: short locks, and a job that was behind catches up over some runs
+
+
+def prune(before: datetime) -> int:
+    """Remove rounds, gaps and dead letters from before `before`, at most PIECE of each; returns how many went."""
+    slots = Round.objects.filter(slot__lt=before).order_by("slot").values_list("slot", flat=True)[PIECE : PIECE + 1]
+    newest = next(iter(slots), before)
+    gone = Round.objects.filter(slot__lt=newest).delete()[0]
+    for model, field in ((Gap, "end"), (DeadLetter, "received_at")):
+        old = model.objects.filter(**{f"{field}__lt": before}).values("pk")[:PIECE]
+        gone += model.objects.filter(pk__in=old).delete()[0]
+    return gone
