@@ -69,6 +69,11 @@ class SignupView(Worded, allauth_views.SignupView):
     labels = {"email": "Email"}
     helps = {"email": "For a link to a new password, should you ever need one.", "password1": GOOD_ENOUGH}
 
+    def get_next_url(self):
+        """Whoever came by the front door, and not by a link to some page, is shown the first steps."""
+        wanted = super().get_next_url()
+        return reverse("monitors:welcome") if wanted == reverse("monitors:list") else wanted
+
     def form_valid(self, form):
         try:
             return super().form_valid(form)

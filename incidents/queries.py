@@ -71,8 +71,21 @@ def visible_incident(user, pk):
     return found.select_related("monitor__state").annotate(length=_length()).first()
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """A tick and the name of the region it was seen from."""
+
+    tick: Tick
+    place: str
+
+    @property
+    def reason(self):
+        """What was wrong, in a sentence or at least in words; empty when nothing was."""
+        return self.tick.detail or reason_label(self.tick.reason)
+
+
 def ticks_around(incident, places):
-    """What every region saw in the rounds before and after an incident began, newest first, each tick with its `place`.
+    """What every region saw in the rounds before and after an incident began, as Sightings, newest first.
 
     `places`: the regions' names by id. The window is bounded on both sides, so that only its days are read.
     """
@@ -83,10 +96,7 @@ def ticks_around(incident, places):
     before = ticks.filter(slot__gte=start - window, slot__lt=start).order_by("-slot", "region_id")
     after = ticks.filter(slot__gte=start, slot__lte=start + window).order_by("slot", "region_id")
     shown = [*reversed(list(after[: ROUNDS_AFTER * regions])), *before[: ROUNDS_BEFORE * regions]]
-    for tick in shown:
-        tick.place = places.get(tick.region_id, REMOVED)
-        tick.reason_label = reason_label(tick.reason)
-    return shown
+    return [Sighting(tick, places.get(tick.region_id, REMOVED)) for tick in shown]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from incidents.models import Incident, TimelineEntry, Transition
 from monitors.domain.verdict import Status
 from monitors.domain.why import explain
 from monitors.models import Region
-from monitors.probes.base import Reason
+from monitors.queries import reason_label
 from monitors.services.changes import StatusChange
 
 ENDINGS = {Status.UP: Incident.Resolution.RECOVERED, Status.PAUSED: Incident.Resolution.PAUSED}
@@ -56,7 +56,7 @@ def _open(change: StatusChange, transition: Transition, names: dict[int, str]) -
             "team_id": change.monitor.team_id,
             "started_at": change.at,
             "cause": cause,
-            "summary": detail or (Reason(cause).label if cause else "It failed its checks"),
+            "summary": detail or (reason_label(cause) if cause else "It failed its checks"),
             "regions": [names.get(region, "a removed region") for region in saw_it],
             "votes": transition.why,
         },
@@ -66,7 +66,7 @@ def _open(change: StatusChange, transition: Transition, names: dict[int, str]) -
 
 
 def _sentence(why, names, told) -> str:
-    return explain(why, names, {region: detail or Reason(cause).label for region, (cause, detail) in told.items()})
+    return explain(why, names, {region: detail or reason_label(cause) for region, (cause, detail) in told.items()})
 
 
 def _resolve(change: StatusChange) -> None:

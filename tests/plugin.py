@@ -16,6 +16,7 @@ import pytest
 
 from tests.helpers import find_chromium
 from uptime import embedded, environment, secrets
+from uptime.lib.brokers import broker_url
 from uptime.lib.proc import Crew
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,10 +56,10 @@ def with_redis_database(url: str, number: int) -> str:
 
 def _join_as_worker(name: str) -> None:
     """An xdist worker inherits the controller's environment and takes its own share of the servers."""
-    derived = os.environ["BROKER_URL"] == embedded.broker_url(os.environ["REDIS_URL"])
+    derived = os.environ["BROKER_URL"] == broker_url(os.environ["REDIS_URL"])
     os.environ["REDIS_URL"] = with_redis_database(os.environ["REDIS_URL"], int(name.removeprefix("gw")) + 1)
     if derived:
-        os.environ["BROKER_URL"] = embedded.broker_url(os.environ["REDIS_URL"])
+        os.environ["BROKER_URL"] = broker_url(os.environ["REDIS_URL"])
     os.environ["QUEUE_PREFIX"] = f"{name}."
 
 

@@ -30,12 +30,13 @@ def check_private_targets(app_configs, **kwargs):
 def check_database_version(app_configs, databases=None, **kwargs):
     errors = []
     for alias in databases or []:
-        connection = connections[alias]
-        connection.ensure_connection()
-        if connection.pg_version < 140000:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SHOW server_version_num")
+            version = int(cursor.fetchone()[0])
+        if version < 140000:
             errors.append(
                 checks.Error(
-                    f"PostgreSQL {connection.pg_version // 10000} is too old.",
+                    f"PostgreSQL {version // 10000} is too old.",
                     hint="Use PostgreSQL 14 or newer, or unset DATABASE_URL to use the embedded one.",
                     id="uptime.E001",
                 )

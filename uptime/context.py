@@ -10,7 +10,7 @@ from django.urls import reverse
 from monitors import queries
 
 THEMES = ("light", "dark")  # anything else follows the reader's system
-OUTSIDE_THEIR_APP = {"monitors:regions": "regions", "accounts:mailbox": "mailbox"}
+OUTSIDE_THEIR_APP = {"monitors:regions": "regions", "monitors:region_remove": "regions", "accounts:mailbox": "mailbox"}
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,10 @@ class Shell:
             Link("incidents", "Incidents", "zap", reverse("incidents:list")),
             Link("regions", "Regions", "map-pin", reverse("monitors:regions")),
         ]
+        if self.request.user.is_superuser:
+            found.append(Link("mailbox", "Mailbox", "inbox", reverse("accounts:mailbox")))
         if self.request.user.is_staff:
-            found += [
-                Link("mailbox", "Mailbox", "inbox", reverse("accounts:mailbox")),
-                Link("admin", "Admin", "settings", reverse("admin:index")),
-            ]
+            found.append(Link("admin", "Admin", "settings", reverse("admin:index")))
         return found
 
     @cached_property

@@ -84,13 +84,6 @@ def redis_url(data_dir: Path) -> str:
     return f"unix://{socket_dir(data_dir)}/valkey.sock?db=0"
 
 
-def broker_url(redis: str) -> str:
-    """The Celery broker that is the Redis of `redis` (redis://, rediss:// or unix://)."""
-    if redis.startswith("unix://"):
-        return redis.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
-    return redis
-
-
 def postgres_answers(data_dir: Path) -> bool:
     """Sends a start-up packet (protocol 3.0): 'R' (an authentication message) means that sessions are accepted."""
     words = b"user\0uptime\0database\0uptime\0\0"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from uptime import embedded, secrets
 from uptime.embedded import EmbeddedError, Server
+from uptime.lib.brokers import broker_url
 from uptime.lib.env import env
 from uptime.lib.proc import Crew
 
@@ -188,7 +189,7 @@ def _start(crew: Crew, server: Server) -> Server:
 
 def fill_urls(folder: Path) -> None:
     fill({"DATABASE_URL": embedded.database_url(folder), "REDIS_URL": embedded.redis_url(folder)})
-    fill({"BROKER_URL": embedded.broker_url(env("REDIS_URL"))})
+    fill({"BROKER_URL": broker_url(env("REDIS_URL"))})
 
 
 @contextmanager

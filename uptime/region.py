@@ -47,8 +47,13 @@ app.conf.update(
     task_acks_late=False,
 )
 
-engine: Engine | None = None
 sender = Sender(app, REGION, KEY, queues.name(queues.RESULTS, PREFIX))
+engine = Engine(
+    on_outcome=sender.put,
+    handles=env_int("PROBE_HANDLES", 400, least=1, most=5000),
+    allow_private=env_bool("ALLOW_PRIVATE_TARGETS", False),
+    link=env("BASE_URL"),
+)
 
 
 @app.task(name="probe", bind=True, shared=False)
@@ -66,13 +71,6 @@ def probe(self, sealed: str) -> None:
 
 @signals.worker_init.connect
 def start(**kwargs) -> None:
-    global engine  # noqa: PLW0603 -- one engine per worker process, made when a worker, and not just a reader, runs
-    engine = Engine(
-        on_outcome=sender.put,
-        handles=env_int("PROBE_HANDLES", 400, least=1, most=5000),
-        allow_private=env_bool("ALLOW_PRIVATE_TARGETS", False),
-        link=env("BASE_URL"),
-    )
     engine.start()
     sender.start()
     threading.Thread(target=_give_signs, name="signs of life", daemon=True).start()
@@ -80,8 +78,7 @@ def start(**kwargs) -> None:
 
 @signals.worker_shutdown.connect
 def stop(**kwargs) -> None:
-    if engine is not None:
-        engine.stop(grace_s=DRAIN)
+    engine.stop(grace_s=DRAIN)
     sender.stop()
 
 

@@ -196,7 +196,7 @@ class Supervisor:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             stops.append(signal.SIGHUP)
             if sys.stdout.isatty():
-                self.poll.register(sys.stdout, 0)  # nothing but its end is reported
+                self.poll.register(os.dup(sys.stdout.fileno()), 0)  # nothing but its end is reported
         for number in stops:
             signal.signal(number, lambda number, frame: self.asked.append(number))
 

@@ -3,7 +3,7 @@
 import sys
 
 from django.db import InterfaceError, OperationalError
-from django.http import JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.template.response import SimpleTemplateResponse
 from django.views.defaults import server_error as broken
 from psycopg_pool import PoolTimeout
@@ -17,6 +17,7 @@ def server_error(request):
     wants_json = request.path.startswith(("/api/", "/website", "/status/", "/user/"))
     if not isinstance(sys.exc_info()[1], AWAY):
         return JsonResponse({"errors": "Something broke on our side."}, status=500) if wants_json else broken(request)
+    response: HttpResponse
     if wants_json:
         response = JsonResponse({"errors": "The database is away. Please try again in a moment."}, status=503)
     else:

@@ -82,6 +82,7 @@ def _claim_grid(now: Ms, silent: Mapping[int, Reason], claim: Claim) -> bool:
 def _account_missed(row: Schedule, now: Ms, claim: Claim) -> Ms:
     """The first slot that may still start; slots before it were not dispatched in time and leave a gap."""
     monitor = row.monitor
+    assert row.next_slot_at is not None  # noqa: S101 -- only rows with one are claimed
     first = to_ms(row.next_slot_at)
     startable = now - lateness(monitor.interval)
     if first > startable:

@@ -98,10 +98,10 @@ def load_cases(states: Sequence[State]) -> list[Case]:
         "detail",
         "started_at",
     )
-    for pk, region, slot, vote, *facts in ticks:
+    for pk, region, slot, vote, version, response_ms, reason, detail, started_at in ticks:
         if slot > cases[pk].state.accounted_until:
             ms = to_ms(slot)
-            cases[pk].seen[ms].append(Seen(region, ms, Vote(vote), *facts))
+            cases[pk].seen[ms].append(Seen(region, ms, Vote(vote), version, response_ms, reason, detail, started_at))
     for pk, slot, eligible in Round.objects.filter(monitor_id__in=ids, slot__gt=since).values_list(
         "monitor_id", "slot", "eligible"
     ):
@@ -109,8 +109,8 @@ def load_cases(states: Sequence[State]) -> list[Case]:
     waiting = ExtraSlot.objects.filter(monitor_id__in=ids).values_list("monitor_id", "slot", "claimed_at")
     for pk, slot, claimed_at in waiting:
         (cases[pk].extra if claimed_at else cases[pk].planned).append(to_ms(slot))
-    for pk, slot in Schedule.objects.filter(monitor_id__in=ids).values_list("monitor_id", "next_slot_at"):
-        cases[pk].claimed_until = to_ms(slot) if slot else 0
+    for pk, next_slot_at in Schedule.objects.filter(monitor_id__in=ids).values_list("monitor_id", "next_slot_at"):
+        cases[pk].claimed_until = to_ms(next_slot_at) if next_slot_at else 0
     for gap in Gap.objects.filter(monitor_id__in=ids, end__gt=since).order_by("start"):
         cases[gap.monitor_id].gaps.append(gap)
     return list(cases.values())

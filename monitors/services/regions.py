@@ -103,10 +103,9 @@ def hearing() -> Hearing:
     """Judge every region by the results queue's own clock."""
     limit = timedelta(seconds=settings.REGION_OFFLINE_AFTER)
     pulse = Pulse.objects.filter(name=RESULTS_PULSE).first()
-    clock = pulse.at if pulse else None
     offline, settled = set(), {}
-    for pk, newest, oldest in _last_signs(clock - limit if clock else None):
-        if clock and clock - max(newest or pulse.since, pulse.since) > limit:
+    for pk, newest, oldest in _last_signs(pulse.at - limit if pulse else None):
+        if pulse and pulse.at - max(newest or pulse.since, pulse.since) > limit:
             offline.add(pk)
         elif oldest:
             settled[pk] = oldest

@@ -12,7 +12,7 @@ def prune(before: datetime) -> int:
     slots = Round.objects.filter(slot__lt=before).order_by("slot").values_list("slot", flat=True)[PIECE : PIECE + 1]
     newest = next(iter(slots), before)
     gone = Round.objects.filter(slot__lt=newest).delete()[0]
-    for model, field in ((Gap, "end"), (DeadLetter, "received_at")):
-        old = model.objects.filter(**{f"{field}__lt": before}).values("pk")[:PIECE]
-        gone += model.objects.filter(pk__in=old).delete()[0]
-    return gone
+    gaps = Gap.objects.filter(end__lt=before).values_list("pk", flat=True)[:PIECE]
+    letters = DeadLetter.objects.filter(received_at__lt=before).values_list("pk", flat=True)[:PIECE]
+    gone += Gap.objects.filter(pk__in=list(gaps)).delete()[0]
+    return gone + DeadLetter.objects.filter(pk__in=list(letters)).delete()[0]

@@ -4,40 +4,17 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.conf import settings as configured
-from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from monitors import live
 from monitors.models import Monitor, State, StatusInterval, Tick
 from monitors.services.partitions import ensure_partitions
 from tests.factories import make_admin, make_monitor, make_region, team_of
-from tests.helpers import find_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESKTOP, PHONE, SMALL = (1280, 900), (390, 844), (360, 740)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """One browser for the whole file."""
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright keeps an event loop in this thread, where Django's ORM then suspects asynchronous code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -46,34 +23,15 @@ def alice(chromium):
 
 
 @pytest.fixture
-def open_page(chromium, live_server, alice):
-    """Opens pages signed in as alice; whatever the browser complains of fails the test."""
-    client = Client()
-    client.force_login(alice)
-    cookie = {"name": configured.SESSION_COOKIE_NAME, "value": client.cookies[configured.SESSION_COOKIE_NAME].value}
-    contexts, complaints = [], []
+def open_page(browse, live_server, alice):
+    """Opens pages signed in as alice."""
 
     def open_at(path, size=DESKTOP, **options):
-        viewport = {"width": size[0], "height": size[1]}
-        context = chromium.new_context(viewport=viewport, base_url=live_server.url, **options)
-        contexts.append(context)
-        context.add_cookies([{**cookie, "url": live_server.url}])
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("console", lambda said: complaints.append(said.text) if matters(said) else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page = browse(live_server.url, alice, size, **options)
         page.goto(path)
         return page
 
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def matters(said):
-    """Errors and warnings, but for the note every browser makes of a refused form."""
-    return said.type in {"error", "warning"} and "status of 422" not in said.text
+    return open_at
 
 
 @pytest.fixture

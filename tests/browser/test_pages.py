@@ -3,40 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from django.conf import settings as configured
-from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from monitors import live
 from monitors.models import Monitor, RegionWorker, State
 from tests.factories import make_admin, make_incident, make_monitor, make_region, team_of
-from tests.helpers import find_chromium
 from tests.practice import practice_website
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """One browser for the whole file."""
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        # Playwright keeps an event loop in this thread, where Django's ORM then suspects asynchronous code.
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -45,26 +22,9 @@ def root(chromium):
 
 
 @pytest.fixture(params=SIZES)
-def page(request, chromium, live_server, root):
-    """A page of the signed-in administrator; whatever the browser complains of fails the test."""
-    width, height = SIZES[request.param]
-    context = chromium.new_context(viewport={"width": width, "height": height}, base_url=live_server.url)
-    client = Client()
-    client.force_login(root)
-    name = configured.SESSION_COOKIE_NAME
-    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
-    opened, complaints = context.new_page(), []
-    opened.set_default_timeout(10_000)
-    opened.on("console", lambda said: complaints.append(said.text) if matters(said) else None)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    yield opened
-    context.close()
-    assert complaints == []
-
-
-def matters(said):
-    """Errors and warnings, but for the note every browser makes of a refused form."""
-    return said.type in {"error", "warning"} and "status of 422" not in said.text
+def page(request, browse, live_server, root):
+    """A page of the signed-in administrator."""
+    return browse(live_server.url, root, SIZES[request.param])
 
 
 @pytest.fixture

@@ -83,5 +83,5 @@ def test_the_list_takes_as_many_queries_for_many_incidents(client, monitor, coun
     for number in range(count):
         make_incident(make_monitor(monitor.team, name=f"{number}"))
     client.get(url("incident", "changelist"))
-    with django_assert_num_queries(5):  # user, two counts, incidents, the filter of causes
+    with django_assert_num_queries(6):  # session, user, two counts, incidents, the filter of causes
         client.get(url("incident", "changelist"))

@@ -172,7 +172,7 @@ def test_the_list_takes_as_many_queries_for_many_incidents_as_for_one(client, al
         make_incident(make_monitor(team, name=f"{number}"))
         make_monitor(team, state={"verdict": "up", "streak": 1, "streak_first": timezone.now()})
     client.get("/incidents/rows")
-    with django_assert_num_queries(5):  # user, teams, count, incidents, unconfirmed
+    with django_assert_num_queries(6):  # session, user, teams, count, incidents, unconfirmed
         client.get("/incidents/rows")
 
 
@@ -348,5 +348,5 @@ def test_one_incident_takes_as_many_queries_for_many_checks(client, alice, shop,
         tick(shop, region, incident.started_at + timedelta(seconds=number))
     url = f"/incidents/{incident.pk}/summary"
     client.get(url)
-    with django_assert_num_queries(7):  # user, teams, incident, timeline, regions, ticks before and after
+    with django_assert_num_queries(8):  # session, user, teams, incident, timeline, regions, ticks before and after
         client.get(url)

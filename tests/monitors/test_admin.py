@@ -106,7 +106,7 @@ def test_the_list_takes_as_many_queries_for_many_monitors(client, team, count, d
     for number in range(count):
         make_monitor(team, name=f"{number}")
     client.get(LIST)
-    with django_assert_num_queries(5):  # user, two counts, monitors, the filter of kinds
+    with django_assert_num_queries(6):  # session, user, two counts, monitors, the filter of kinds
         client.get(LIST)
 
 
@@ -202,7 +202,7 @@ def test_no_more_ticks_are_read_than_a_page_takes(client, monitor, django_assert
     Tick.objects.bulk_create(
         Tick(monitor=monitor, region=region, slot=slot, vote="up", config_version=1) for slot in slots
     )
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         page = client.get(f"{LIST}{monitor.pk}/ticks/").content.decode()
     assert page.count("<td>up</td>") == TICKS_SHOWN
 

@@ -118,9 +118,7 @@ def test_an_unknown_wish_means_the_default(data, listing):
 
 def test_a_page_of_the_list_costs_the_same_for_one_monitor_and_for_fifty(alice):
     def cost():
-        with CaptureQueriesContext(
-            connection,
-        ) as seen:
+        with CaptureQueriesContext(connection) as seen:
             for row in queries.monitor_rows(alice).object_list:
                 assert row.state.status
         return len(seen)

@@ -126,7 +126,7 @@ def test_many_regions_take_as_many_queries_as_one(client, alice, count, django_a
         worker(region, name="second")
         make_monitor(team_of(alice), regions=[region])
     client.get("/regions/rows")
-    with django_assert_num_queries(3):  # user, regions, workers
+    with django_assert_num_queries(4):  # session, user, regions, workers
         client.get("/regions/rows")
 
 

@@ -261,18 +261,6 @@ def test_a_socket_folder_of_somebody_else_is_not_used(tmp_path):
         embedded.private_folder(tmp_path / "link", os.geteuid())
 
 
-@pytest.mark.parametrize(
-    ("url", "broker"),
-    [
-        ("unix:///var/run/valkey.sock?db=3", "redis+socket:///var/run/valkey.sock?virtual_host=3"),
-        ("redis://host:6379/1", "redis://host:6379/1"),
-        ("rediss://:secret@host/0?ssl_cert_reqs=required", "rediss://:secret@host/0?ssl_cert_reqs=required"),
-    ],
-)
-def test_the_broker_is_derived_from_the_redis_address(url, broker):
-    assert embedded.broker_url(url) == broker
-
-
 def test_nobody_answers_where_nothing_runs(folder):
     assert not embedded.postgres_answers(folder)
     assert not embedded.valkey_answers(folder)

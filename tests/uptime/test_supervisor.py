@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -57,17 +58,7 @@ class Run:
         return self.output.read_text()[after:]
 
     def processes(self):
-        """Command lines of everything that has to do with the folder, by process number."""
-        found = {}
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                line = (entry / "cmdline").read_bytes()
-                about = line + (entry / "environ").read_bytes() + os.fsencode((entry / "cwd").readlink())
-            except OSError:
-                continue
-            if os.fsencode(self.folder) in about and line:
-                found[int(entry.name)] = line.replace(b"\0", b" ").decode()
-        return found
+        return processes_of(self.folder)
 
     def one(self, words):
         """The number of the oldest process with these words in its command line."""
@@ -85,22 +76,51 @@ class Run:
         return code
 
 
-@pytest.fixture
-def folder():
+def processes_of(folder):
+    """Command lines of everything that has to do with the folder, by process number."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (entry / "cmdline").read_bytes()
+            about = line + (entry / "environ").read_bytes() + os.fsencode((entry / "cwd").readlink())
+        except OSError:
+            continue
+        if os.fsencode(folder) in about and line:
+            found[int(entry.name)] = line.replace(b"\0", b" ").decode()
+    return found
+
+
+def kill_all(folder):
+    for pid in processes_of(folder):
+        with suppress(ProcessLookupError):  # the end of one may end another
+            os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def fresh_folder():
+    """Short, open to the user PostgreSQL runs as, and gone afterwards with all that runs in it."""
     path = Path(tempfile.mkdtemp(prefix="up-"))
     path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    try:
+        yield path
+    finally:
+        kill_all(path)
+        wait_until(lambda: not processes_of(path))
+        shutil.rmtree(path)
+
+
+@pytest.fixture
+def folder():
+    with fresh_folder() as path:
+        yield path
 
 
 @pytest.fixture(scope="module")
 def site():
-    path = Path(tempfile.mkdtemp(prefix="up-"))
-    path.chmod(0o755)
-    run = Run(path).start().until_it_says("Ctrl-C")
-    yield run
-    run.end()
-    shutil.rmtree(path)
+    with fresh_folder() as path:
+        run = Run(path).start().until_it_says("Ctrl-C")
+        yield run
+        run.end()
 
 
 # A running site -------------------------------------------------------------------------------------------------------
@@ -211,8 +231,7 @@ def test_a_killed_supervisor_takes_everything_along_and_the_next_start_finds_all
 
 
 def test_killed_all_at_once_it_starts_again(site):
-    for pid in site.processes():
-        os.kill(pid, signal.SIGKILL)
+    kill_all(site.folder)
     site.process.wait()
     said = len(site.said())
     site.start().until_it_says("Ctrl-C", after=said)
