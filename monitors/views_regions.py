@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.core.validators import RegexValidator
 from django.db.models import Count, Prefetch, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from monitors.models import Region, RegionWorker
-from monitors.services.regions import RegionInUseError
+from monitors.services.regions import SLUG_LENGTH, RegionInUseError, validate_slug
 from uptime import actions
 
 FORGOTTEN_AFTER = timedelta(minutes=10)  # a silent worker leaves the page, unless it is the region's last one
@@ -30,8 +29,8 @@ class RegionForm(forms.Form):
     name = forms.CharField(max_length=60, help_text="What people read, such as Rack 2.")
     slug = forms.CharField(
         label="Id",
-        max_length=32,
-        validators=[RegexValidator(r"^[a-z0-9]+(-[a-z0-9]+)*\Z", "Use small letters, digits and single dashes.")],
+        validators=[validate_slug],
+        widget=forms.TextInput(attrs={"maxlength": SLUG_LENGTH}),
         help_text="The REGION_ID of its workers, such as rack-2. It cannot be changed later.",
     )
 

@@ -15,13 +15,18 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import find_chromium
+from tests.rabbitmq import find_rabbitmq
 from uptime import embedded, environment, secrets
 from uptime.lib.brokers import broker_url
 from uptime.lib.proc import Crew
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "LOG_LEVEL"}  # what a caller may say; the rest is ours
-LEFT_OUT = pytest.StashKey[int]()
+LEFT_OUT = pytest.StashKey[dict[str, int]]()  # marker: how many tests
+NEEDS = {  # marker: what finds what its tests need, and what to do when it is not here
+    "browser": (find_chromium, "no Chromium here (apt install chromium, or set CHROMIUM=/path)"),
+    "rabbitmq": (find_rabbitmq, "no RabbitMQ here (apt install rabbitmq-server, and start it)"),
+}
 
 
 class Servers:
@@ -77,41 +82,38 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-# Browser tests --------------------------------------------------------------------------------------------------------
+# What cannot run here -------------------------------------------------------------------------------------------------
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if find_chromium():
-        return
-    browser = [item for item in items if item.get_closest_marker("browser")]
-    items[:] = [item for item in items if item not in browser]
-    config.hook.pytest_deselected(items=browser)
-    config.stash[LEFT_OUT] = len(browser)
+    left_out = config.stash[LEFT_OUT] = {}
+    for marker, (find, _) in NEEDS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        if marked and not find():
+            items[:] = [item for item in items if item not in marked]
+            config.hook.pytest_deselected(items=marked)
+            left_out[marker] = len(marked)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["left_out"] = session.config.stash.get(LEFT_OUT, 0)
+        output["left_out"] = session.config.stash.get(LEFT_OUT, {})
     elif os.environ.get("FORBID_SKIPS") == "1" and _not_run(session.config) and session.exitstatus in (0, 5):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node) -> None:
-    config = node.config
-    config.stash[LEFT_OUT] = max(config.stash.get(LEFT_OUT, 0), getattr(node, "workeroutput", {}).get("left_out", 0))
+    node.config.stash.setdefault(LEFT_OUT, {}).update(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 def _not_run(config: pytest.Config) -> int:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    return len(reporter.stats.get("skipped", [])) + config.stash.get(LEFT_OUT, 0)
+    return len(reporter.stats.get("skipped", [])) + sum(config.stash.get(LEFT_OUT, {}).values())
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
-    if left_out := config.stash.get(LEFT_OUT, 0):
-        terminalreporter.write_line(
-            f"{left_out} browser tests were LEFT OUT: no Chromium here (apt install chromium, or set CHROMIUM=/path).",
-            yellow=True,
-        )
+    for marker, count in config.stash.get(LEFT_OUT, {}).items():
+        terminalreporter.write_line(f"{count} {marker} tests were LEFT OUT: {NEEDS[marker][1]}.", yellow=True)
     if os.environ.get("FORBID_SKIPS") == "1" and (count := _not_run(config)):
         terminalreporter.write_line(f"FORBID_SKIPS=1: the run fails, {count} tests did not run.", red=True)

@@ -24,14 +24,33 @@ def declare(queue: str) -> Queue:
     return Queue(queue, routing_key=queue, durable=True)
 
 
-def transport_options(broker_url: str, role: str, prefix: str) -> dict:
-    if not broker_url.startswith(("redis", "rediss", "unix")):
+def speaks_amqp(broker_url: str) -> bool:
+    return broker_url.startswith("amqp")
+
+
+def into_results(broker_url: str, prefix: str) -> dict:
+    """How a region publishes into `results`: the arguments for send_task that need the fewest rights.
+
+    Nothing is declared, which would be a right to configure. RabbitMQ cannot narrow the right to publish through its
+    default exchange to one queue, so there the exchange is used that Celery's worker of `results` declares for it.
+    """
+    queue = name(RESULTS, prefix)
+    arguments = {"queue": declare(queue), "declare": []}
+    if speaks_amqp(broker_url):
+        arguments |= {"exchange": queue, "routing_key": queue, "confirm_timeout": 5}
+    return arguments
+
+
+def transport_options(broker_url: str, role: str, prefix: str, redeliver: bool) -> dict:
+    if speaks_amqp(broker_url):
         return {"confirm_publish": True}
     return {
         "socket_timeout": 5,
         "socket_connect_timeout": 5,
         "socket_keepalive": not broker_url.startswith("redis+socket"),
         "health_check_interval": 10,
+        "priority_steps": [0],  # no priorities: a queue is one key, named as the queue
+        "ack_emulation": redeliver,
         "visibility_timeout": 60,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
@@ -42,11 +61,11 @@ def transport_options(broker_url: str, role: str, prefix: str) -> dict:
     }
 
 
-def configuration(broker_url: str, role: str, prefix: str, queues: list[str]) -> dict:
-    """Celery settings of one role."""
+def configuration(broker_url: str, role: str, prefix: str, queues: list[str], redeliver: bool = True) -> dict:
+    """Celery settings of one role; with `redeliver`, what a worker that died had taken is delivered once more."""
     return {
         "broker_url": broker_url,
-        "broker_transport_options": transport_options(broker_url, role, prefix),
+        "broker_transport_options": transport_options(broker_url, role, prefix, redeliver),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_connection_timeout": 5,

@@ -42,12 +42,13 @@ NAME = f"{socket.gethostname()}:{os.getpid()}"
 
 # No Django in here, whatever the environment names: fixups would load the centre's settings.
 app = Celery("uptime-region", set_as_current=False, fixups=[])
+# A check delivered a second time would come too late to count.
 app.conf.update(
-    queues.configuration(BROKER_URL, f"region.{REGION}", PREFIX, [queues.checks(REGION, PREFIX)]),
+    queues.configuration(BROKER_URL, f"region.{REGION}", PREFIX, [queues.checks(REGION, PREFIX)], redeliver=False),
     task_acks_late=False,
 )
 
-sender = Sender(app, REGION, KEY, queues.name(queues.RESULTS, PREFIX))
+sender = Sender(app, REGION, KEY, queues.into_results(BROKER_URL, PREFIX))
 engine = Engine(
     on_outcome=sender.put,
     handles=env_int("PROBE_HANDLES", 400, least=1, most=5000),

@@ -7,10 +7,8 @@ from collections import deque
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from monitors.probes.base import Outcome
-from uptime import queues
 from uptime.lib.crypto import seal
 
 logger = logging.getLogger(__name__)
@@ -24,9 +22,8 @@ RETRY = 1.0  # seconds between two tries
 class Sender:
     """One thread that publishes outcomes and signs of life, in the order they came."""
 
-    def __init__(self, app: Celery, region: str, key: bytes, queue: str) -> None:
-        self._app, self._region, self._key = app, region, key
-        self._queue = queues.declare(queue)
+    def __init__(self, app: Celery, region: str, key: bytes, into_results: dict[str, Any]) -> None:
+        self._app, self._region, self._key, self._into_results = app, region, key, into_results
         self._waiting: deque[Outcome | list[Any]] = deque(maxlen=KEEP)
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
@@ -81,8 +78,8 @@ class Sender:
         )
         sealed = seal(self._key, "results", self._region, round(time.time() * 1000), payload)
         try:
-            self._app.send_task("record", args=[self._region, sealed], queue=self._queue, argsrepr="<results>")
-        except (OperationalError, OSError) as error:
-            logger.warning("The broker is away, %s results wait: %s", len(self._waiting) + len(part), error)
+            self._app.send_task("record", args=[self._region, sealed], argsrepr="<results>", **self._into_results)
+        except Exception as error:  # away, full, or a right is missing; without this thread the region would be mute
+            logger.warning("The broker takes nothing, %s messages wait: %s", len(self._waiting) + len(part), error)
             return False
         return True

@@ -6,10 +6,12 @@ of theirs.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db.models import Max, Min, Q
 from django.utils import timezone
 
@@ -21,10 +23,19 @@ from uptime.lib.crypto import new_key
 RESULTS_PULSE = "results"
 BREAK = timedelta(seconds=5)  # a longer pause between two beacons means that the results queue stood still
 FORGET_WORKER_AFTER = timedelta(minutes=10)
+SLUG_LENGTH = 32
 
 
 class RegionInUseError(Exception):
     """Some monitors have no other region."""
+
+
+def validate_slug(slug: str) -> None:
+    """A region's slug names queues and users of the broker. Raises ValidationError."""
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
+        raise ValidationError("Use small letters, digits and single dashes.")
+    if len(slug) > SLUG_LENGTH:
+        raise ValidationError(f"Use at most {SLUG_LENGTH} characters.")
 
 
 def add(slug: str, name: str, same_machine: bool) -> Region:

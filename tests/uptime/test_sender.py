@@ -38,14 +38,14 @@ def slots(broker):
 
 
 def run(broker):
-    sender = Sender(broker, "eu", KEY, "results")
+    sender = Sender(broker, "eu", KEY, {"queue": "results"})
     sender.start()
     return sender
 
 
 def test_outcomes_travel_together_and_a_sign_of_life_behind_those_before_it():
     broker = Broker()
-    sender = Sender(broker, "eu", KEY, "results")
+    sender = Sender(broker, "eu", KEY, {"queue": "results"})
     sender.put(outcome(1))
     sender.put(outcome(2))
     sender.sign(["worker", 1, 0, 0.0, "v"])
@@ -82,7 +82,7 @@ def test_while_the_broker_is_away_results_wait_in_order(monkeypatch):
 def test_what_does_not_fit_any_more_is_the_oldest(monkeypatch):
     monkeypatch.setattr(sending, "KEEP", 10)
     broker = Broker()
-    sender = Sender(broker, "eu", KEY, "results")
+    sender = Sender(broker, "eu", KEY, {"queue": "results"})
     for slot in range(1, 16):
         sender.put(outcome(slot))
     sender.start()

@@ -1,16 +1,17 @@
 """Regions from the command line: add, list, remove."""
 
 import json
+from shlex import quote
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError
-from django.core.validators import validate_slug
+from kombu import Connection
 
 from monitors.models import Region
-from monitors.services.regions import RegionInUseError
-from uptime import actions
+from monitors.services.regions import RegionInUseError, validate_slug
+from uptime import actions, queues
 
 
 class Command(BaseCommand):
@@ -35,10 +36,8 @@ class Command(BaseCommand):
     def add(self, slug, name, remote, **options):
         try:
             validate_slug(slug)
-        except ValidationError:
-            raise CommandError(f"{slug!r} cannot be a region: use letters, digits, - and _") from None
-        if len(slug) > 32:
-            raise CommandError("A region's slug has at most 32 characters.")
+        except ValidationError as error:
+            raise CommandError(f"{slug!r} cannot be a region: {' '.join(error.messages)}") from None
         if Region.objects.filter(slug=slug).exists():
             raise CommandError(f"There is a region {slug} already; `region show {slug}` prints its command.")
         if remote and self._embedded():
@@ -78,36 +77,61 @@ class Command(BaseCommand):
 
     def _print(self, region: Region, remote: bool) -> None:
         out = self.stdout.write
+        broker = _as_user(settings.BROKER_URL, user(region.slug)) if remote else settings.BROKER_URL
         out(f"Region {region.slug} is there. Start its worker with this command; it needs no database:\n")
         out(f"  REGION_ID={region.slug} REGION_KEY={region.key} \\")
-        out(f"  BROKER_URL='{settings.BROKER_URL}' \\")
+        out(f"  BROKER_URL={quote(broker)} \\")
         if settings.QUEUE_PREFIX:
             out(f"  QUEUE_PREFIX={settings.QUEUE_PREFIX} \\")
-        queue = f"{settings.QUEUE_PREFIX}checks.{region.slug}"
+        queue = queues.checks(region.slug, settings.QUEUE_PREFIX)
         out(f"  .venv/bin/celery -A uptime.region worker -P threads -c 8 -Q {queue} \\")
         out("    --without-gossip --without-mingle --without-heartbeat\n")
         if remote:
-            self._print_permissions(region)
+            self._print_privileges(region.slug)
         elif self._embedded():
             out("The embedded broker is reachable from this machine only: run the command here.")
             out("For a worker elsewhere set BROKER_URL to a broker it can reach by TCP; see docs/regions.md.")
 
-    def _print_permissions(self, region: Region) -> None:
-        prefix = settings.QUEUE_PREFIX
-        own = f"{prefix}checks.{region.slug}"
-        out = self.stdout.write
-        if settings.BROKER_URL.startswith("amqp"):
-            out("The least a RabbitMQ user of this worker needs:")
-            out(f"  rabbitmqctl add_user probe-{region.slug} PASSWORD")
-            pattern = f"^({own}|amq\\.default)$"
-            out(f"  rabbitmqctl set_permissions probe-{region.slug} '^{own}$' '{pattern}|^{prefix}results$' '^{own}$'")
-            return
-        unacked = f"{prefix}unacked*.region.{region.slug}"
-        out("The least a Redis user of this worker needs (one line of an ACL file):")
-        out(
-            f"  user probe-{region.slug} on >PASSWORD resetchannels -@all +ping +hello +auth +client|setname +client|id"
-            " +client|setinfo +select +multi +exec +watch +unwatch +evalsha +script|load +brpop +rpop +lpush +rpush"
-            " +llen +get +set +del +hset +hget +hdel +zadd +zrem +zrange +zrevrangebyscore +sadd +smembers"
-            f" ~{own} ~{own}\\x06\\x16* ~{unacked} ~_kombu.binding.*"
-            f" (+llen +lpush ~{prefix}results*)"
-        )
+    def _print_privileges(self, slug: str) -> None:
+        if queues.speaks_amqp(settings.BROKER_URL):
+            title, lines = "two commands for RabbitMQ", rabbitmq_commands(slug)
+        else:
+            title, lines = "a line of the ACL file of Redis or Valkey", [redis_acl(slug)]
+        self.stdout.write(f"The user of this worker, with the least it needs ({title}); choose the PASSWORD:\n")
+        for line in lines:
+            self.stdout.write(f"  {line}")
+
+
+def user(slug: str) -> str:
+    """Who the workers of a region are at the broker."""
+    return f"probe-{slug}"
+
+
+def redis_acl(slug: str) -> str:
+    """The worker takes from its own queue and gives back what it could not begin; into `results` it only pushes.
+
+    The keys `_kombu.binding…` are where kombu writes down that the queue exists.
+    """
+    own, results = queues.checks(slug, settings.QUEUE_PREFIX), queues.name(queues.RESULTS, settings.QUEUE_PREFIX)
+    commands = "+ping +select +client|setname +multi +exec +llen +brpop +lpush +sadd"
+    keys = f"~{own} ~_kombu.binding.{own} ~_kombu.binding_permanent.{own}"
+    return f"user {user(slug)} on >PASSWORD resetchannels -@all {commands} {keys} (+lpush ~{results})"
+
+
+def rabbitmq_commands(slug: str) -> list[str]:
+    """The worker declares and reads its own queue and exchange; into the exchange `results` it only writes."""
+    own, results = queues.checks(slug, settings.QUEUE_PREFIX), queues.name(queues.RESULTS, settings.QUEUE_PREFIX)
+    configure, write, read = (
+        quote("^" + pattern.replace(".", r"\.") + "$") for pattern in (own, f"({own}|{results})", own)
+    )
+    host = quote(Connection(settings.BROKER_URL).virtual_host or "/")
+    return [
+        f"rabbitmqctl add_user {user(slug)} PASSWORD",
+        f"rabbitmqctl set_permissions -p {host} {user(slug)} {configure} {write} {read}",
+    ]
+
+
+def _as_user(broker_url: str, name: str) -> str:
+    """The address of the broker for somebody else: nobody is handed the site's own password."""
+    parts = urlsplit(broker_url)
+    return parts._replace(netloc=f"{name}:PASSWORD@{parts.netloc.rpartition('@')[2]}").geturl()
