@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Now
 from incidents.models import Incident
 from monitors.models import Monitor, Tick
 from monitors.queries import CONFIRMING, reason_label
+from monitors.times import from_ms
 
 PER_PAGE = 25
 SHOWS = {"all": "All", "open": "Open", "resolved": "Resolved"}
@@ -101,21 +102,30 @@ def ticks_around(incident, places):
 
 @dataclass(frozen=True)
 class Voice:
-    """What one assigned region said in the round that decided; `vote` is empty where it could not look."""
+    """What one assigned region said in the round that decided; `absent` says why when there is no `vote`."""
 
     region: str
     vote: str
     saw: str
+    absent: str
 
 
 def voices(incident, places):
-    """A Voice for each region that was assigned when the incident was opened."""
+    """A Voice for each region that was assigned when the incident was opened.
+
+    The quorum may have been complete before every region had answered: what came later is read from the ticks.
+    """
     why = incident.votes
-    reasons = why.get("reasons", {})
-    return [
-        Voice(places.get(region, REMOVED), why["votes"].get(str(region), ""), _saw(reasons.get(str(region))))
-        for region in why.get("assigned", [])
-    ]
+    ticks = Tick.objects.filter(monitor=incident.monitor_id, slot=from_ms(why["slot"])) if "slot" in why else ()
+    later = {tick.region_id: Sighting(tick, "") for tick in ticks}
+    found = []
+    for region in why.get("assigned", []):
+        vote, saw = why["votes"].get(str(region), ""), _saw(why.get("reasons", {}).get(str(region)))
+        absent = "no answer" if region in why.get("eligible", []) else "could not look"
+        if not vote and region in why.get("eligible", []) and region in later:
+            vote, saw = later[region].tick.vote, later[region].reason
+        found.append(Voice(places.get(region, REMOVED), vote, saw, absent))
+    return found
 
 
 def timeline(incident):

@@ -66,7 +66,8 @@ def _open(change: StatusChange, transition: Transition, names: dict[int, str]) -
 
 
 def _sentence(why, names, told) -> str:
-    return explain(why, names, {region: detail or reason_label(cause) for region, (cause, detail) in told.items()})
+    seen = {region: (detail or reason_label(cause)).rstrip(".") for region, (cause, detail) in told.items()}
+    return explain(why, names, seen)
 
 
 def _resolve(change: StatusChange) -> None:

@@ -29,6 +29,7 @@ app.conf.update(
     beat_max_loop_interval=1,
     imports=["uptime.tasks"],
     task_routes=ROUTES,
+    result_expires=None,  # there are no results, so beat need not offer to clean them up
 )
 
 

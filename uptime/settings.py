@@ -151,7 +151,7 @@ AUTH_USER_MODEL = "accounts.User"
 SIGNUP_OPEN = env_bool("SIGNUP_OPEN", True)  # the first account can always be made
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "accounts.hashers.Argon2",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [

@@ -11,4 +11,5 @@ urlpatterns = [
     path("", include("incidents.urls")),
     path("admin/", admin.site.urls),
 ]
+handler404 = "uptime.views.page_not_found"
 handler500 = "uptime.views.server_error"

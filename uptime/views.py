@@ -1,15 +1,23 @@
-"""The last resort: what people see when a request could not be answered."""
+"""The last resort: what people and programs see when a request could not be answered."""
 
 import sys
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse, JsonResponse
 from django.template.response import SimpleTemplateResponse
+from django.views.defaults import page_not_found as missing
 from django.views.defaults import server_error as broken
 from psycopg_pool import PoolTimeout
 
 AWAY = (OperationalError, InterfaceError, PoolTimeout)
 RETRY_AFTER = "5"  # seconds; a database that restarts is back by then
+
+
+def page_not_found(request, exception):
+    """404, in the shape of the API's errors below /api/."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"errors": "There is nothing at this address; /api/docs tells what there is."}, status=404)
+    return missing(request, exception)
 
 
 def server_error(request):

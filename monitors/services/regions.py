@@ -49,8 +49,9 @@ def remove(region: Region) -> None:
     count = alone.count()
     if count:
         raise RegionInUseError(
-            f"{count} monitor{'s are' if count > 1 else ' is'} checked from {region.name} only. "
-            "Give them another region first."
+            f"{count} monitors are checked from {region.name} only. Give them another region first."
+            if count > 1
+            else f"1 monitor is checked from {region.name} only. Give it another region first."
         )
     region.delete()
 

@@ -1,10 +1,13 @@
 """The story the product exists for: a website is watched, stops, is seen to be down and why, and comes back."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.helpers import wait_until
-from tests.product import Product
-from tests.servers import Target, answer
+from tests.product import ROOT, Product
+from tests.servers import Target, answer, hang
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -55,8 +58,6 @@ def test_a_refused_connection_says_so(product, website):
 
 def test_a_hanging_website_is_down_after_its_timeout(product):
     with Target() as target:
-        from tests.servers import hang
-
         target.does(hang)
         pk = product.add(f"{target.url}/", check_frequency=3, request_timeout=2)
         found = product.wait_for_status(pk, "down", 40)
@@ -91,11 +92,6 @@ def test_a_region_on_this_machine_joins_while_running(product, website):
 
 
 def run_manage(environment, *words):
-    import subprocess
-    import sys
-
-    from tests.product import ROOT
-
     done = subprocess.run(
         [sys.executable, "manage.py", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )

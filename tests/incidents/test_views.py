@@ -278,6 +278,21 @@ def test_a_region_that_could_not_look_is_named_so(client, alice, shop):
     assert "1 of 3 regions could not look" in page
 
 
+def test_a_vote_that_came_after_the_quorum_is_shown_too(client, alice, shop):
+    ensure_partitions(timezone.now().date())
+    regions = [make_region(slug) for slug in ("eu-west", "us-east", "ap-south")]
+    facts = why(regions, **{"eu-west": "down", "us-east": "down"})
+    slot = timezone.now().replace(microsecond=0)
+    facts |= {"slot": to_ms(slot), "eligible": [region.pk for region in regions]}
+    incident = make_incident(shop, votes=facts)
+    page = client.get(f"/incidents/{incident.pk}").content.decode()
+    assert "no answer" in page
+    tick(shop, regions[2], slot, detail="Down here as well")
+    page = client.get(f"/incidents/{incident.pk}").content.decode()
+    assert "no answer" not in page
+    assert "Down here as well" in page
+
+
 def test_a_removed_region_does_not_break_its_incidents(client, alice, shop):
     ensure_partitions(timezone.now().date())
     regions = [make_region("eu-west"), make_region("us-east")]

@@ -182,13 +182,13 @@ def test_a_region_works_on_redis_with_the_printed_line_and_can_do_nothing_else(
     wait_until(lambda: answers(redis.Redis.from_url(url)))
     centre = Centre(url, monkeypatch)
     works_through_a_restart(centre, lambda: worker_process(SLUG, centre.region.key, **printed.worker))
+    missed = {entry["object"] for entry in redis.Redis.from_url(url, decode_responses=True).acl_log()}
+    assert missed <= {"client|setinfo"}  # unknown to Redis 7.0, and done without
 
     region = redis.Redis.from_url(printed.worker["BROKER_URL"])
     for command in FORBIDDEN:
         with pytest.raises(redis.exceptions.NoPermissionError):
             region.execute_command(*command)
-    refused = {entry["object"] for entry in redis.Redis.from_url(url, decode_responses=True).acl_log()}
-    assert refused.isdisjoint({"ping", "select", OWN})  # nothing the worker itself needed
 
 
 # RabbitMQ -------------------------------------------------------------------------------------------------------------

@@ -60,7 +60,16 @@ def test_adding_a_region_prints_the_one_command_that_starts_its_worker(data_dir)
 
 
 @pytest.mark.parametrize(
-    ("slug", "message"), [("eu west", "cannot be a region"), ("x" * 33, "32 characters"), ("eu", "already")]
+    ("slug", "message"),
+    [
+        ("eu west", "small letters, digits and single dashes"),
+        ("EU", "small letters"),
+        ("eu-", "small letters"),
+        ("eu_west", "small letters"),
+        ("eu*", "small letters"),
+        ("x" * 33, "32 characters"),
+        ("eu", "already"),
+    ],
 )
 def test_a_region_that_cannot_be_is_refused_with_the_reason(slug, message, data_dir):
     make_region("eu")
@@ -71,14 +80,33 @@ def test_a_region_that_cannot_be_is_refused_with_the_reason(slug, message, data_
 @pytest.mark.parametrize(
     ("broker", "words"),
     [
-        ("rediss://x:y@broker.example:6380/0", ["user probe-eu", "~checks.eu", "+brpop"]),
-        ("amqps://x:y@broker.example/v", ["set_permissions probe-eu", "results"]),
+        (
+            "rediss://site:secret@broker.example:6380/0?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs=/ca.pem",
+            [
+                "BROKER_URL='rediss://probe-eu:PASSWORD@broker.example:6380/0"
+                "?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs=/ca.pem'",
+                "user probe-eu on >PASSWORD resetchannels -@all +ping +select +client|setname +multi +exec +llen +brpop"
+                " +lpush +sadd ~my.checks.eu ~_kombu.binding.my.checks.eu ~_kombu.binding_permanent.my.checks.eu"
+                " (+lpush ~my.results)",
+            ],
+        ),
+        (
+            "amqps://site:secret@broker.example/up",
+            [
+                "BROKER_URL=amqps://probe-eu:PASSWORD@broker.example/up",
+                "rabbitmqctl add_user probe-eu PASSWORD",
+                r"rabbitmqctl set_permissions -p up probe-eu '^my\.checks\.eu$' '^(my\.checks\.eu|my\.results)$'"
+                r" '^my\.checks\.eu$'",
+            ],
+        ),
+        ("amqp://site:secret@broker.example:5672//", ["set_permissions -p / probe-eu"]),
     ],
 )
 def test_a_remote_region_comes_with_the_brokers_least_privileges(broker, words, data_dir, settings):
-    settings.BROKER_URL, settings.QUEUE_PREFIX = broker, ""
+    settings.BROKER_URL, settings.QUEUE_PREFIX = broker, "my."
     out = run("region", "add", "eu", "--remote")
     assert all(word in out for word in words)
+    assert "secret" not in out
 
 
 def test_with_the_embedded_broker_a_remote_region_is_refused_with_the_way_out(data_dir, settings):

@@ -53,3 +53,10 @@ def test_while_the_database_is_away_pages_and_api_say_503_and_when_to_try_again(
         answer = client.get(path)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.headers["Content-Type"].startswith(kind)
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/api/v2/nothing", "application/json"), ("/nothing", "text/html")])
+@pytest.mark.django_db
+def test_what_is_not_there_is_404_in_the_callers_own_language(client, path, kind):
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (404, kind)

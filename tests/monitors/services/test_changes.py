@@ -1,6 +1,9 @@
 """Intervals in the database follow the pure rule, whatever is found out late."""
 
+from contextlib import contextmanager
+
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -37,9 +40,6 @@ def test_stored_intervals_equal_the_pure_ones(transactional, changes):
 @pytest.fixture
 def transactional():
     """A transaction that is rolled back: one for each example of a property."""
-    from contextlib import contextmanager
-
-    from django.db import transaction
 
     @contextmanager
     def rolled_back():

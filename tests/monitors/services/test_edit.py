@@ -49,7 +49,7 @@ def test_the_same_values_again_change_nothing():
 
 
 def test_pausing_stops_everything_and_resuming_starts_afresh():
-    monitor = make_watched()
+    monitor = make_watched(interval=3600)
     [(_, check)] = claimed(now_ms())
     take("eu", [outcome(monitor, check.slot)], check.slot + 10)
     edit.pause(monitor)
@@ -63,7 +63,7 @@ def test_pausing_stops_everything_and_resuming_starts_afresh():
 
 
 def test_a_result_that_was_under_way_when_it_was_paused_changes_nothing():
-    monitor = make_watched()
+    monitor = make_watched(interval=3600)
     [(_, check)] = claimed(now_ms())
     edit.pause(monitor)
     take("eu", [outcome(monitor, check.slot)], check.slot + 10)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from incidents import services as incidents
@@ -30,7 +31,7 @@ def play(monitor, region, reasons, slots):
 
 
 def test_the_first_success_makes_a_monitor_up_silently():
-    monitor = make_watched()
+    monitor = make_watched(interval=3600)
     [(_, check)] = claimed(now_ms())
     done = take("eu", [outcome(monitor, check.slot)], check.slot + 50)
     incidents.apply(done.changes)
@@ -139,8 +140,6 @@ def test_a_row_the_database_refuses_is_put_aside_and_the_others_are_stored():
 
 
 def test_a_missing_partition_is_made():
-    from django.db import connection
-
     monitor = make_watched()
     slots = slots_of(monitor)
     with connection.cursor() as cursor:
