@@ -209,7 +209,7 @@ def test_the_only_region_of_a_monitor_stays_and_the_reason_is_told(client, admin
     make_monitor(team_of(make_user("bob")), regions=[region])
     response = client.post("/regions/eu-west/remove")
     assert response.status_code == 409
-    assert "Give them another region first" in response.content.decode()
+    assert "Give it another region first" in response.content.decode()
     assert Region.objects.exists()
 
 

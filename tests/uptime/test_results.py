@@ -98,15 +98,18 @@ def test_a_row_of_nonsense_does_not_stop_its_neighbours(attacker, worker):
 
 
 def test_links_and_chains_in_a_message_start_nothing(attacker, worker):
+    """Without the guards the trap receives what is asked of the worker: with its own credentials, on any queue."""
     monitor = make_watched(interval=3600)
     [(_, check)] = claimed(now_ms())
-    trap = attacker.signature("trap", queue=TRAP, immutable=True)
+    trap = attacker.signature("trap", immutable=True, options={"exchange": "", "routing_key": TRAP})
+    echo = attacker.signature("record", args=["", "an echo"], immutable=True, options={"queue": QUEUE})
     sealed = sealed_outcomes(monitor, "eu", [outcome(monitor, check.slot)])
-    send(attacker, "eu", sealed, link=[trap], link_error=[trap], chain=[dict(trap)])
+    send(attacker, "eu", sealed, link=[trap, echo], link_error=[trap], chain=[dict(trap)])
     wait_until(Tick.objects.exists)
     send(attacker, "", seal(regions.centre_key(), "beacon", "", now_ms(), None))  # it went on to the next message
     wait_until(Pulse.objects.exists)
     assert waiting(attacker, TRAP) == 0
+    assert not DeadLetter.objects.exists()
 
 
 def waiting(app_, queue):
