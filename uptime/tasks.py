@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.utils import timezone
 
@@ -60,7 +61,8 @@ def make_partitions() -> None:
 
 @periodic(every=600, queue=WORK)
 def prune() -> None:
-    """Remove rounds, gaps and dead letters older than the ticks they belong to."""
+    """Remove rounds, gaps and dead letters older than the ticks they belong to, and sessions that have ended."""
+    SessionStore.clear_expired()
     retention.prune(timezone.now() - timedelta(days=settings.TICK_RETENTION_DAYS))
 
 

@@ -146,6 +146,8 @@ def nodata_tick(monitor: Monitor, region: int, slot: datetime, reason: Reason) -
 def _write(claim: Claim) -> None:
     # The first to dispatch a slot has frozen its eligible regions; whoever comes second changes nothing.
     Round.objects.bulk_create(claim.rounds, ignore_conflicts=True)
+    # In the order in which results are stored too, so that two writers never wait for each other.
+    claim.ticks.sort(key=lambda tick: (tick.monitor_id, tick.slot))
     Tick.objects.bulk_create(claim.ticks, ignore_conflicts=True)
     Gap.objects.bulk_create(claim.gaps)
 

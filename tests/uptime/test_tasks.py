@@ -3,6 +3,7 @@
 import pytest
 from celery.contrib.testing.worker import start_worker
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from monitors.models import Pulse, Region, RegionWorker, Tick
@@ -105,3 +106,11 @@ def test_two_workers_of_a_region_share_the_load(worker_process):
             tasks.dispatch()
             wait_until(Tick.objects.exists, 15)
     assert Tick.objects.filter(monitor=monitor).count() == 1
+
+
+def test_pruning_ends_with_sessions_that_are_over():
+    over, now = timezone.now() - timezone.timedelta(days=1), timezone.now()
+    Session.objects.create(session_key="old", session_data="", expire_date=over)
+    Session.objects.create(session_key="new", session_data="", expire_date=now + timezone.timedelta(days=1))
+    tasks.prune()
+    assert [session.session_key for session in Session.objects.all()] == ["new"]

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.core.management import BaseCommand, call_command
+from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
@@ -19,6 +20,8 @@ class Command(BaseCommand):
     help = "Bring database, partitions, beat entries, static files and the local region up to this version."
 
     def handle(self, *args, **options):
+        with connection.cursor() as cursor:  # a migration may take its time, but never waits long for a lock
+            cursor.execute("SET statement_timeout = 0")
         call_command("migrate", verbosity=0, interactive=False)
         partitions.ensure_partitions(timezone.now().date())
         sync_periodic()
