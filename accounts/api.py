@@ -4,8 +4,11 @@
 /api/token and /api/token/refresh are the ordinary pair of djangorestframework-simplejwt.
 """
 
+from urllib.parse import urlsplit
+
 from allauth.account.adapter import get_adapter
 from allauth.core import ratelimit
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.decorators import method_decorator
 from redis.exceptions import RedisError
@@ -103,6 +106,8 @@ class SignUp(CloneView):
     @api_schema.sign_up
     def post(self, request):
         username, password = self.credentials(request)
+        if services.is_first_account() and from_another_site(request):
+            return refused("The first account administers this site: make it on the site's own sign-up page.")
         if len(password) < SHORTEST_PASSWORD:
             return refused(f"A password has at least {SHORTEST_PASSWORD} characters.")
         try:
@@ -110,6 +115,14 @@ class SignUp(CloneView):
         except ValidationError as error:
             return refused(" ".join(error.messages))
         return Response({"id": str(user.pk)})
+
+
+def from_another_site(request):
+    """Whether a page of some other site made the browser call: any may, by CORS, but not for an administrator."""
+    origin = request.headers.get("Origin", "")
+    own = {settings.BASE_URL, f"{request.scheme}://{request.get_host()}"}
+    here = settings.LOOPBACK and urlsplit(origin).hostname in {"127.0.0.1", "localhost", "::1"}
+    return bool(origin) and origin not in own and not here
 
 
 class SignIn(CloneView):

@@ -12,7 +12,6 @@ class Role(models.TextChoices):
     OWNER = "owner", "Owner"
     ADMIN = "admin", "Admin"
     MEMBER = "member", "Member"
-    VIEWER = "viewer", "Viewer"
 
 
 class UserManager(DjangoUserManager):

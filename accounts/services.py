@@ -6,6 +6,9 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import Value
+from django.db.models.functions import Lower
+from django.db.models.lookups import Exact
 from django.utils.crypto import constant_time_compare
 
 from accounts.models import User
@@ -109,14 +112,15 @@ def storable(text):
 
 
 def refuse_taken_username(username):
-    if User.objects.filter(username__iexact=username).exists():
+    """Raise ValidationError for a taken one, compared as the constraint compares: upper case would tell less apart."""
+    if User.objects.filter(Exact(Lower("username"), Lower(Value(username)))).exists():
         raise ValidationError("This username is taken.", code="taken")
 
 
 def refuse_taken_email(email, but=None):
     """Raise ValidationError when another account than `but` uses `email`."""
     others = User.objects.exclude(pk=but.pk) if but else User.objects.all()
-    if email and others.filter(email__iexact=email).exists():
+    if email and others.filter(Exact(Lower("email"), Lower(Value(email)))).exists():
         raise ValidationError("Another account uses this email address.", code="taken")
 
 

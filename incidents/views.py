@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from incidents import queries
 from monitors import live
 from monitors.domain.why import explain
+from monitors.fragments import live_part
 from monitors.models import Region
 from monitors.queries import reason_explanation
 
@@ -18,8 +19,7 @@ def index(request):
     return render(request, "incidents/list.html", _listing(request, _version(request.user)))
 
 
-@login_required
-@require_safe
+@live_part
 def rows(request):
     version = _version(request.user)
     if _shown(request, version):
@@ -33,8 +33,7 @@ def detail(request, pk):
     return render(request, "incidents/detail.html", _incident(request, pk, _version(request.user)))
 
 
-@login_required
-@require_safe
+@live_part
 def summary(request, pk):
     version = _version(request.user)
     if _shown(request, version):

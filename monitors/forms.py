@@ -70,6 +70,7 @@ class MonitorForm(forms.Form):
     timeout = forms.FloatField(
         label="Timeout, in seconds",
         min_value=MIN_TIMEOUT,
+        max_value=MAX_INTERVAL,  # how much is sensible depends on the interval
         required=False,
         help_text="Longer than this is a failure. At most 60, and no more than the time between two checks "
         "or 10, whichever is longer. Empty: 5 to 10.",

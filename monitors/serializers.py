@@ -353,4 +353,4 @@ def _without_mask(header, old):
 
 def _same(header, item):
     name = item.get("name")
-    return "id" not in item and isinstance(name, str) and name.strip().lower() == header["name"].lower()
+    return "id" not in item and isinstance(name, str) and name.strip().lower() == str(header["name"]).lower()

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from monitors import charts, live, queries
 from monitors.forms import MonitorForm
+from monitors.fragments import live_part
 from monitors.models import Region
 from uptime import actions
 
@@ -29,14 +30,12 @@ def fragment(view):
 
     @wraps(view)
     def answer(request, *args, **kwargs):
-        if not request.user.is_authenticated:
-            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
         version = _version(request.user)
         if version and request.GET.get("v") == version:
             return HttpResponse(status=204)
         return view(request, *args, **kwargs)
 
-    return require_safe(answer)
+    return live_part(answer)
 
 
 # The list -------------------------------------------------------------------------------------------------------------
@@ -185,7 +184,7 @@ def delete(request, pk):
     if request.method != "POST":
         return render(request, "monitors/delete.html", {"monitor": monitor, "incidents": monitor.incidents.count()})
     _apply("delete", request, [monitor])
-    return redirect("monitors:list")
+    return _back(request, reverse("monitors:list"))
 
 
 @login_required
@@ -286,5 +285,5 @@ def _ids(data):
 def _back(request, otherwise):
     """The page of ours the button was on."""
     wanted = request.POST.get("next", "")
-    fine = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return redirect(wanted if fine else otherwise)
+    ours = wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    return HttpResponseRedirect(wanted if ours else otherwise)

@@ -13,8 +13,9 @@ from django.db.models import Count, Prefetch, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
+from monitors.fragments import live_part
 from monitors.models import Region, RegionWorker
 from monitors.services.regions import SLUG_LENGTH, RegionInUseError, validate_slug
 from uptime import actions
@@ -90,8 +91,7 @@ def regions(request):
     return redirect("monitors:regions")
 
 
-@login_required
-@require_safe
+@live_part
 def rows(request):
     """The live part of the page; 204 while what it shows has not changed."""
     page = _rows(request)

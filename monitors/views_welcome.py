@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import Team
 from monitors import live
+from monitors.fragments import live_part
 from monitors.models import Monitor, Region, Status
 from uptime import actions
 
@@ -56,8 +57,7 @@ def welcome(request):
     return render(request, "monitors/welcome.html", {**_panel(request.user), **_progress(request.user)})
 
 
-@login_required
-@require_safe
+@live_part
 def panel(request):
     """The live part; 204 while neither the monitor nor the switches have changed."""
     context = _panel(request.user)
@@ -139,12 +139,12 @@ PLAIN = {
 
 
 def _panel(user):
+    version = live.version(user.teams.values_list("pk", flat=True))  # first: a change in between is drawn again
     site = practice_site()
     monitor = watched(user, site) if site else None
     incident = monitor.incidents.order_by("-started_at").first() if monitor else None
     if incident and incident.resolved_at:
         incident.length = (incident.resolved_at - incident.started_at).total_seconds()
-    version = live.version(user.teams.values_list("pk", flat=True))
     return {
         "site": site,
         "modes": MODES,

@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery
 
+from monitors.domain.slots import Ms
 from monitors.probes.base import Outcome
 from uptime.lib.crypto import seal
 
@@ -18,13 +19,20 @@ PART = 200  # outcomes in one message
 KEEP = 50_000  # outcomes kept while the broker is away; the oldest go first, and the centre accounts for them
 RETRY = 1.0  # seconds between two tries
 
+Sign = tuple[Ms, list[Any]]  # when it was given, and what it says
+
+
+def _now() -> Ms:
+    """UTC milliseconds by this machine's clock."""
+    return round(time.time() * 1000)
+
 
 class Sender:
     """One thread that publishes outcomes and signs of life, in the order they came."""
 
     def __init__(self, app: Celery, region: str, key: bytes, into_results: dict[str, Any]) -> None:
         self._app, self._region, self._key, self._into_results = app, region, key, into_results
-        self._waiting: deque[Outcome | list[Any]] = deque(maxlen=KEEP)
+        self._waiting: deque[Outcome | Sign] = deque(maxlen=KEEP)
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
@@ -38,8 +46,8 @@ class Sender:
             self._wake.set()
 
     def sign(self, facts: list[Any]) -> None:
-        """A sign of life: it travels behind every outcome that came before it."""
-        self._waiting.append(facts)
+        """A sign of life: it travels behind every outcome that came before it, and says when it was given."""
+        self._waiting.append((_now(), facts))
 
     def stop(self) -> None:
         """Send what is waiting, and end."""
@@ -55,28 +63,28 @@ class Sender:
                 part = self._next_part()
                 if not self._publish(part):
                     # The order is kept; what no longer fits was the oldest.
-                    self._waiting.extendleft(reversed(part[: KEEP - len(self._waiting)]))
+                    room = KEEP - len(self._waiting)
+                    self._waiting.extendleft(reversed(part[-room:] if room > 0 else []))
                     if self._stopping.is_set():
                         return
                     time.sleep(RETRY)
 
-    def _next_part(self) -> list[Outcome | list[Any]]:
+    def _next_part(self) -> list[Outcome | Sign]:
         """The oldest outcomes, or one sign of life."""
-        part: list[Outcome | list[Any]] = [self._waiting.popleft()]
+        part: list[Outcome | Sign] = [self._waiting.popleft()]
         while isinstance(part[0], Outcome) and self._waiting and len(part) < PART:
             if not isinstance(self._waiting[0], Outcome):
                 break
             part.append(self._waiting.popleft())
         return part
 
-    def _publish(self, part: list[Outcome | list[Any]]) -> bool:
+    def _publish(self, part: list[Outcome | Sign]) -> bool:
         first = part[0]
-        payload = (
-            {"outcomes": [each.to_wire() for each in part if isinstance(each, Outcome)]}
-            if isinstance(first, Outcome)
-            else {"sign": first}
-        )
-        sealed = seal(self._key, "results", self._region, round(time.time() * 1000), payload)
+        if isinstance(first, Outcome):
+            at, payload = _now(), {"outcomes": [each.to_wire() for each in part if isinstance(each, Outcome)]}
+        else:
+            at, payload = first[0], {"sign": first[1]}
+        sealed = seal(self._key, "results", self._region, at, payload)
         try:
             self._app.send_task("record", args=[self._region, sealed], argsrepr="<results>", **self._into_results)
         except Exception as error:  # away, full, or a right is missing; without this thread the region would be mute

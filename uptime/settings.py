@@ -30,8 +30,9 @@ def required(name: str) -> str:
 DATA_DIR = Path(env("DATA_DIR", "var")).resolve()
 HOST = env("HOST", "127.0.0.1")
 PORT = env_int("PORT", 8000, least=1, most=65535)
-LOOPBACK = HOST in {"127.0.0.1", "localhost", "::1"}
 BASE_URL = env("BASE_URL", f"http://{HOST if HOST != '0.0.0.0' else 'localhost'}:{PORT}").rstrip("/")
+# Whether only this machine can reach the site: behind a proxy it listens on loopback and is public all the same.
+LOOPBACK = {HOST, urlsplit(BASE_URL).hostname} <= {"127.0.0.1", "localhost", "::1"}
 INSTANCE_NONCE = env("INSTANCE_NONCE")
 DEBUG = env_bool("DEBUG", False)
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from uptime import environment, localregions, queues, secrets
 from uptime.embedded import EmbeddedError, Server
@@ -98,6 +99,11 @@ def region_workers(folder: Path) -> list[Spec]:
 
 
 # Small questions ------------------------------------------------------------------------------------------------------
+def public_address() -> bool:
+    """Whether BASE_URL says that others reach the site, through a proxy say, wherever it listens."""
+    return bool(env("BASE_URL")) and urlsplit(env("BASE_URL")).hostname not in LOOPBACK
+
+
 def say(text: str) -> None:
     """To the terminal; once that is gone, to nobody."""
     try:
@@ -225,7 +231,7 @@ class Supervisor:
     def prepare(self) -> None:
         """Whatever can be refused is refused before anything is started."""
         self.host, self.port = env("HOST", "127.0.0.1"), env_int("PORT", 8000, least=1, most=65535)
-        loopback = self.host in LOOPBACK
+        loopback = self.host in LOOPBACK and not public_address()
         environment.fill({"ALLOW_PRIVATE_TARGETS": "1" if loopback else "0"})
         env_bool("ALLOW_PRIVATE_TARGETS", False)
         self.folder = environment.make_data_dir()
@@ -294,7 +300,7 @@ class Supervisor:
         shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(self.host, self.host)
         address = env("BASE_URL") or f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
         say(f"\nUptime is ready after {time.monotonic() - self.began:.1f} s:  {address}\n")
-        if self.host not in LOOPBACK and not has_account():
+        if (self.host not in LOOPBACK or public_address()) and not has_account():
             say(f"The first sign-up asks for this set-up token:  {env('SETUP_TOKEN')}\n")
         say(f"Logs: {self.folder / 'log'}    Stop: Ctrl-C")
 

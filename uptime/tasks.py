@@ -36,10 +36,11 @@ def dispatch() -> None:
 @periodic(every=1)
 def sweep() -> None:
     """Account for slots whose results are overdue."""
-    more = True
+    # `now` stays what it was at the start: what is put off until later is not looked at again in this run.
+    more, now = True, timezone.now()
     while more:
         with transaction.atomic():
-            done, more = sweep_monitors(timezone.now())
+            done, more = sweep_monitors(now)
             incidents.apply(done.changes)
         live.bump(done.teams)
 

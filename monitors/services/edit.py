@@ -45,6 +45,9 @@ def change(monitor: Monitor, fields: dict) -> bool:
     fields = dict(fields)
     regions = fields.pop("regions", None)
     schedule, state = _lock(monitor)
+    if monitor.deleted_at:
+        return False
+    silence_ms = monitor.policy(()).silence_ms
     differing = {name: value for name, value in _stored(fields).items() if getattr(monitor, name) != value}
     new_regions = regions is not None and {r.pk for r in regions} != {r.pk for r in monitor.regions.all()}
     for name, value in differing.items():
@@ -56,6 +59,8 @@ def change(monitor: Monitor, fields: dict) -> bool:
         monitor.config_version += 1
     monitor.save(update_fields=[*differing, "config_version", "updated_at"])
     if judged and not monitor.paused:
+        if to_ms(_now()) - to_ms(state.last_decided) <= silence_ms:
+            state.last_decided = _now()  # measured by the old interval, so the new one must not call it silent
         _restart_judging(state, _now())
         _start(monitor, _now(), schedule)
     return judged
@@ -74,7 +79,7 @@ def pause(monitor: Monitor) -> StatusChange | None:
 def resume(monitor: Monitor) -> StatusChange | None:
     """Check again, from a fresh start. None when it was not paused."""
     schedule, state = _lock(monitor)
-    if not monitor.paused:
+    if not monitor.paused or monitor.deleted_at:
         return None
     Monitor.objects.filter(pk=monitor.pk).update(paused=False, updated_at=_now())
     monitor.paused = False
@@ -98,6 +103,8 @@ def restore(monitor: Monitor) -> StatusChange | None:
         return None
     Monitor.objects.filter(pk=monitor.pk).update(deleted_at=None)
     monitor.deleted_at = None
+    if not monitor.regions.exists():  # its last one was removed meanwhile
+        monitor.regions.set(Region.objects.filter(enabled=True))
     return None if monitor.paused else _begin_again(monitor, schedule, state)
 
 
@@ -105,7 +112,10 @@ def check_now(monitor: Monitor) -> bool:
     """Put an extra slot in front of everything. False when it is paused or one is already waiting."""
     if monitor.paused or monitor.extra_slots.filter(claimed_at=None).exists():
         return False
-    _extra_slot(monitor, _now(), ExtraSlot.Cause.MANUAL)
+    now = _now()
+    _extra_slot(monitor, now, ExtraSlot.Cause.MANUAL)
+    due = from_ms(monitor.watermark_ms(to_ms(now)))
+    State.objects.filter(pk=monitor.pk, sweep_at__gt=due).update(sweep_at=due)
     return True
 
 
@@ -114,9 +124,10 @@ def purge(before: datetime, most: int = 20) -> int:
     ids = list(Monitor.objects.filter(deleted_at__lt=before).values_list("pk", flat=True)[:most])
     for pk in ids:
         with transaction.atomic():
-            monitor = Monitor.objects.get(pk=pk)
-            monitor.rounds.all().delete()
-            monitor.delete()  # its ticks leave with their partitions
+            monitor = Monitor.objects.select_for_update().filter(pk=pk, deleted_at__lt=before).first()
+            if monitor:  # nobody brought it back meanwhile
+                monitor.rounds.all().delete()
+                monitor.delete()  # its ticks leave with their partitions
     return len(ids)
 
 

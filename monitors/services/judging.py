@@ -21,6 +21,7 @@ from monitors.times import from_ms, to_ms
 
 LONG_GAP = timedelta(minutes=10)  # a longer blindness is its Gap row alone; a shorter one is written slot by slot
 CLOCK_AHEAD_MS = 2_000  # by which a region's clock may be ahead of ours
+MOST_SLOTS = 700  # of one monitor looked at in one pass: ten minutes of every second, and some
 SETTLE_MS = 1_000  # how long after the watermark the last outcomes may still be on their way
 
 
@@ -60,10 +61,11 @@ class Case:
                 every += self._grid(start, min(end, to_ms(gap.start) - 1))
                 start = max(start, to_ms(gap.end) - 1)
         every += self._grid(start, end)
-        return sorted({*every, *(slot for slot in self.extra if slot > after)})
+        return sorted({*every, *(slot for slot in self.extra if slot > after)})[:MOST_SLOTS]
 
     def _grid(self, after: Ms, until: Ms) -> list[Ms]:
-        return grid(self.monitor.pk, self.monitor.interval, after, until) if after < until else []
+        most = after + (MOST_SLOTS + 1) * self.monitor.interval * 1000
+        return grid(self.monitor.pk, self.monitor.interval, after, min(until, most)) if after < until else []
 
     def votes(self, slot: Ms) -> dict[int, Vote]:
         """The votes of a slot; those of an older configuration say nothing about this one."""
@@ -72,13 +74,16 @@ class Case:
 
 
 def lock_states(monitor_ids: Collection[int]) -> list[State]:
-    """Lock the states of living monitors, in id order, so that two workers never wait for each other."""
-    return list(
-        State.objects.select_for_update(of=("self",))
-        .filter(monitor_id__in=monitor_ids, monitor__deleted_at=None)
-        .select_related("monitor")
-        .order_by("monitor_id")
-    )
+    """Lock the states of living monitors, in id order, so that two workers never wait for each other.
+
+    The monitors are read after the locks are there: a join would show them as they were before the wait for an edit.
+    """
+    states = list(State.objects.select_for_update().filter(monitor_id__in=monitor_ids).order_by("monitor_id"))
+    monitors = Monitor.objects.alive().in_bulk([state.pk for state in states])
+    alive = [state for state in states if state.pk in monitors]
+    for state in alive:
+        state.monitor = monitors[state.pk]
+    return alive
 
 
 def load_cases(states: Sequence[State]) -> list[Case]:
@@ -105,7 +110,7 @@ def load_cases(states: Sequence[State]) -> list[Case]:
     for pk, slot, eligible in Round.objects.filter(monitor_id__in=ids, slot__gt=since).values_list(
         "monitor_id", "slot", "eligible"
     ):
-        cases[pk].rounds[to_ms(slot)] = frozenset(eligible)
+        cases[pk].rounds[to_ms(slot)] = frozenset(eligible) & cases[pk].regions  # who has left will not vote any more
     waiting = ExtraSlot.objects.filter(monitor_id__in=ids).values_list("monitor_id", "slot", "claimed_at")
     for pk, slot, claimed_at in waiting:
         (cases[pk].extra if claimed_at else cases[pk].planned).append(to_ms(slot))
@@ -162,7 +167,7 @@ def _judge(case: Case, now: Ms, findings: Findings) -> None:
     if found.recheck is not None:
         slot = from_ms(found.recheck)
         findings.extra.append(ExtraSlot(monitor=case.monitor, slot=slot, cause=ExtraSlot.Cause.RECHECK))
-    findings.rounds += _account(case, until)
+    findings.rounds += _account(case, until, found.recheck)
 
 
 def _memory(state: State) -> rules.State:
@@ -237,7 +242,7 @@ def _bar(case: Case, closed: rules.ClosedRound) -> int:
     return min(32_000, round(sum(times) / len(times))) if times else 0
 
 
-def _account(case: Case, until: Ms) -> list[Round]:
+def _account(case: Case, until: Ms, recheck: Ms | None) -> list[Round]:
     """Advance past every slot with a tick from all regions; set when the sweep must look at the first one without.
 
     Returns the rows of rounds that were not plainly up everywhere. They are written here and not when the verdict
@@ -245,7 +250,8 @@ def _account(case: Case, until: Ms) -> list[Round]:
     """
     state, rows = case.state, []
     accounted, overdue = to_ms(state.accounted_until), None
-    for slot in case.slots(accounted, until):
+    slots = case.slots(accounted, until)
+    for slot in slots:
         if slot > to_ms(state.judged_until) or case.regions - {seen.region for seen in case.seen.get(slot, ())}:
             overdue = slot
             break
@@ -255,8 +261,10 @@ def _account(case: Case, until: Ms) -> list[Round]:
         if slot in case.rounds or list(row.votes.values()) != [Vote.UP] * len(case.regions):
             rows.append(row)
     state.accounted_until = from_ms(accounted)
-    waiting = overdue if overdue is not None else next_slot(case.monitor.pk, case.monitor.interval, until)
-    state.sweep_at = from_ms(case.monitor.watermark_ms(waiting) + SETTLE_MS)
+    if overdue is None:
+        grid_slot = next_slot(case.monitor.pk, case.monitor.interval, accounted if len(slots) == MOST_SLOTS else until)
+        overdue = min([grid_slot, *case.planned, *([recheck] if recheck is not None else [])])
+    state.sweep_at = from_ms(case.monitor.watermark_ms(overdue) + SETTLE_MS)
     return rows
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import F
 
 from monitors.domain.slots import Ms
-from monitors.models import DeadLetter, Monitor, Region, State, Tick
+from monitors.models import DeadLetter, Monitor, Region, Tick
 from monitors.probes.base import Outcome
 from monitors.services.changes import StatusChange
 from monitors.services.judging import judge_cases, load_cases, lock_states
@@ -41,9 +40,13 @@ def record(region: Region, outcomes: Sequence[Outcome], now: datetime) -> Record
     good = [o for o in outcomes if o.monitor in known and abs(o.slot - now_ms) < A_DAY_MS]
     done = Recorded(refused=len(outcomes) - len(good))
     good.sort(key=lambda outcome: (outcome.monitor, outcome.slot))
-    done.late = _count_late(region, good, now_ms)
-    _insert([_tick(region, outcome) for outcome in good], region)
+    # States first, then ticks, as in the sweep: whoever comes second waits here, and then sees every vote.
     states = lock_states({outcome.monitor for outcome in good})
+    late = _count_late(region, good, now_ms)
+    for state in states:
+        state.late_outcomes += late[state.pk]
+    done.late = late.total()
+    _insert([_tick(region, outcome) for outcome in good], region)
     done.changes = judge_cases(load_cases(states), now_ms)
     done.teams = {state.monitor.team_id for state in states}
     return done
@@ -53,19 +56,16 @@ def _assigned(region: Region, monitor_ids: set[int]) -> set[int]:
     return set(Monitor.objects.alive().filter(pk__in=monitor_ids, regions=region).values_list("pk", flat=True))
 
 
-def _count_late(region: Region, outcomes: Sequence[Outcome], now: Ms) -> int:
-    """Count outcomes that come after their slot was given up: they are not stored, the no-data tick stands."""
+def _count_late(region: Region, outcomes: Sequence[Outcome], now: Ms) -> Counter[int]:
+    """Count, by monitor, outcomes that come after their slot was given up: the no-data tick stands."""
     suspects = [o for o in outcomes if now - o.slot > LATE_AFTER_MS]
     if not suspects:
-        return 0
+        return Counter()
     slots = {(o.monitor, from_ms(o.slot)) for o in suspects}
     taken = Tick.objects.filter(
         region=region, monitor_id__in={pk for pk, _ in slots}, slot__in={slot for _, slot in slots}, attempts=0
     ).values_list("monitor_id", "slot")
-    late = Counter(pk for pk, slot in taken if (pk, slot) in slots)
-    for pk, count in late.items():
-        State.objects.filter(pk=pk).update(late_outcomes=F("late_outcomes") + count)
-    return late.total()
+    return Counter(pk for pk, slot in taken if (pk, slot) in slots)
 
 
 def _tick(region: Region, outcome: Outcome) -> Tick:

@@ -93,9 +93,10 @@ def centre_key() -> bytes:
 def beacon(issued_at: datetime) -> None:
     """Our own message came through the results queue: everything queued before it has been stored."""
     pulse, made = Pulse.objects.get_or_create(name=RESULTS_PULSE, defaults={"at": issued_at, "since": issued_at})
-    if made or issued_at <= pulse.at:
+    set_back = pulse.at - timezone.now() > BREAK  # our clock was ahead when that one came
+    if made or (issued_at <= pulse.at and not set_back):
         return
-    since = timezone.now() if issued_at - pulse.at > BREAK else pulse.since
+    since = timezone.now() if set_back or issued_at - pulse.at > BREAK else pulse.since
     Pulse.objects.filter(name=RESULTS_PULSE).update(at=issued_at, since=since)
 
 

@@ -1,8 +1,8 @@
 """Closing what will never be complete: every slot gets a tick from every region, if only one that says "no data"."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from monitors.domain.slots import Ms
+from monitors.domain.slots import Ms, next_slot
 from monitors.models import Gap, State, Tick
 from monitors.probes.base import Reason
 from monitors.services.dispatch import nodata_tick
@@ -13,6 +13,7 @@ from monitors.times import from_ms, to_ms
 
 SWEEP = 200  # monitors looked at in one transaction
 LOOK_AGAIN_MS = 2_000
+A_DAY = timedelta(days=1)
 
 
 def sweep(now: datetime, most: int = SWEEP) -> tuple[Recorded, bool]:
@@ -24,6 +25,7 @@ def sweep(now: datetime, most: int = SWEEP) -> tuple[Recorded, bool]:
     overdue = State.objects.filter(sweep_at__lte=now, monitor__deleted_at=None)
     ids = list(overdue.order_by("sweep_at").values_list("pk", flat=True)[:most])
     states, heard = lock_states(ids), hearing()
+    _give_up_ancient(states, now)
     cases = load_cases(states)
     Tick.objects.bulk_create(
         [tick for case in cases for tick in _missing(case, heard, to_ms(now))], ignore_conflicts=True
@@ -32,6 +34,18 @@ def sweep(now: datetime, most: int = SWEEP) -> tuple[Recorded, bool]:
     # A region that still owes results is looked at again soon, not in every pass.
     State.objects.filter(pk__in=ids, sweep_at__lte=now).update(sweep_at=from_ms(to_ms(now) + LOOK_AGAIN_MS))
     return Recorded(changes, {state.monitor.team_id for state in states}), len(ids) == most
+
+
+def _give_up_ancient(states: list[State], now: datetime) -> None:
+    """Slots more than a day old can get no result any more, and their partition may be gone: one gap says so."""
+    horizon = now - A_DAY
+    for state in states:
+        first = next_slot(state.pk, state.monitor.interval, to_ms(state.accounted_until))
+        if from_ms(first) < horizon:
+            Gap.objects.create(monitor=state.monitor, start=from_ms(first), end=horizon, reason=Reason.LOST)
+            state.accounted_until = horizon
+            state.judged_until = max(state.judged_until, horizon)
+            state.monitor.extra_slots.filter(slot__lt=horizon).delete()
 
 
 def _missing(case: Case, heard: Hearing, now: Ms) -> list[Tick]:

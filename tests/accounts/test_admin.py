@@ -124,7 +124,7 @@ def test_a_team_keeps_an_owner(client, root):
     bob, carol = make_user("bob"), make_user("carol")
     team, own = team_of(bob), bob.memberships.get()
     path = f"/admin/accounts/team/{team.pk}/change/"
-    assert "needs an owner" in client.post(path, team_form(team, (own, bob, Role.VIEWER))).content.decode()
+    assert "needs an owner" in client.post(path, team_form(team, (own, bob, Role.MEMBER))).content.decode()
     gone = team_form(team, (own, bob, Role.OWNER, "delete"), (None, carol, Role.MEMBER))
     assert "needs an owner" in client.post(path, gone).content.decode()
     assert own in Membership.objects.filter(role=Role.OWNER)

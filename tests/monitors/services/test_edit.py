@@ -4,7 +4,7 @@ import pytest
 
 from monitors.domain.slots import next_slot
 from monitors.models import ExtraSlot, Monitor, Schedule, StatusInterval
-from monitors.services import edit
+from monitors.services import edit, regions
 from monitors.times import from_ms, now_ms, to_ms
 from tests.factories import make_region, make_user, team_of
 from tests.monitors.services.cast import claimed, make_watched, outcome, state_of, take
@@ -95,3 +95,12 @@ def test_purging_removes_only_what_was_deleted_before():
     assert edit.purge(from_ms(now_ms() - 60_000)) == 0
     assert edit.purge(from_ms(now_ms() + 60_000)) == 1
     assert not Monitor.objects.exists()
+
+
+def test_what_comes_back_without_its_regions_gets_the_others():
+    monitor = make_watched(["eu"])
+    other = make_region("us")
+    edit.delete(monitor)
+    regions.remove(monitor.regions.get())
+    edit.restore(monitor)
+    assert list(monitor.regions.all()) == [other]
