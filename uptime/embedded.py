@@ -262,7 +262,14 @@ def _make_cluster(
     single = [str(programs / "postgres"), "--single", "-D", str(fresh), "postgres"]
     for command, text in ((initdb + ["--no-sync"] * forgetful, ""), (single, "CREATE DATABASE uptime;\n")):
         done = subprocess.run(
-            command, input=text, capture_output=True, text=True, env=CLEAN_ENV, cwd="/", preexec_fn=become
+            command,
+            input=text,
+            capture_output=True,
+            text=True,
+            env=CLEAN_ENV,
+            cwd="/",
+            preexec_fn=become,
+            start_new_session=True,  # Ctrl-C is for us to answer; initdb would report it as its failure
         )
         if done.returncode != 0 or "ERROR:" in done.stderr:
             raise EmbeddedError(f"PostgreSQL could not make its files in {cluster}: {done.stderr.strip()[-600:]}")

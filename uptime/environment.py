@@ -169,11 +169,11 @@ def start_servers(
 ) -> None:
     """Start the servers that no variable names, wait until they answer, and set their variables."""
     starting = []
-    if not env("REDIS_URL"):  # it comes up while PostgreSQL's files are made
-        starting.append(_start(crew, embedded.valkey(folder)))
-    if not env("DATABASE_URL"):
+    if not env("DATABASE_URL"):  # first: where its files can live decides where all sockets are
         starting.append(_start(crew, embedded.postgres(folder, forgetful)))
-    for server in reversed(starting):
+    if not env("REDIS_URL"):
+        starting.append(_start(crew, embedded.valkey(folder)))
+    for server in starting:
         embedded.wait_until_ready(server, crew.children[server.spec.name], stopping)
         ready(server)
     fill_urls(folder)

@@ -6,6 +6,7 @@ reads it.
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,10 +19,10 @@ def write(regions: Mapping[str, str], data_dir: Path | None = None) -> None:
     """Replace the list at once: a reader sees the old one or the new one."""
     path = _path(data_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{NAME}.{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    handle, fresh = tempfile.mkstemp(prefix=f"{NAME}.", dir=path.parent)  # 0600; threads write at the same time
+    with os.fdopen(handle, "w") as file:
         json.dump(dict(regions), file, indent=2, sort_keys=True)
-    fresh.replace(path)
+    os.replace(fresh, path)
 
 
 def read(data_dir: Path | None = None) -> dict[str, str]:

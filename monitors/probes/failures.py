@@ -126,6 +126,10 @@ def _by_size(_request: Request, result: Result) -> Finding | None:
 
 
 def _by_errno(request: Request, result: Result) -> Finding | None:
+    """What the system said. Once connected it may have said so of an address that was tried in vain before."""
+    connected = result.connected or result.phases.connect is not None
+    if connected and result.errno not in (errno.ECONNRESET, errno.EPIPE):
+        return None
     if result.errno in LOCAL_ERRNOS:
         return Finding(Reason.LOCAL_ERROR, f"This region could not connect: {os.strerror(result.errno)}")
     reason, sentence = ERRNOS.get(result.errno, (None, ""))

@@ -28,7 +28,9 @@ MAX_AHEAD_MS = 60_000  # dispatch sends a second ahead; more means that our cloc
 RETRY_PAUSE_S = 1.0
 RETRY_LEAST_S = 1.0  # must remain after the pause
 MAX_ATTEMPTS = 2
-FINAL = frozenset({Reason.RATE_LIMITED, Reason.BLOCKED_ADDRESS, Reason.BAD_CHECK})  # another attempt is no use
+FINAL = frozenset(
+    {Reason.RATE_LIMITED, Reason.BLOCKED, Reason.BLOCKED_ADDRESS, Reason.BAD_CHECK}
+)  # another attempt is no use
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -275,6 +277,7 @@ def _usable(addresses: tuple[str, ...], turn: int) -> tuple[str, ...]:
     """At most MAX_ADDRESSES, in another order at the second attempt. Where a name has both families, addresses this
     machine has no way to are left out, so that the other family's failure is what gets reported."""
     if len(addresses) > 1:
+        addresses = addresses[: 4 * MAX_ADDRESSES]  # a name may have thousands, and each one costs a look
         routed = tuple(address for address in addresses if has_route(address))
         addresses = routed or addresses
         turn %= len(addresses)

@@ -6,6 +6,7 @@ and TLS sessions are not reused, there is no cookie jar, and the proxies and .ne
 """
 
 import _socket
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,8 @@ from monitors.probes.kinds import Answer, Request
 from uptime.lib.loop import READ, WRITE, Loop, Timer
 from uptime.lib.net import Guard
 
-PARTIAL_FILE, OPERATION_TIMEDOUT, PEER_FAILED_VERIFICATION = 18, 28, 60  # CURLE_
+FAILED_INIT, PARTIAL_FILE, OPERATION_TIMEDOUT, PEER_FAILED_VERIFICATION = 2, 18, 28, 60  # CURLE_
+log = logging.getLogger(__name__)
 CONNECT_LEEWAY_S = 1.0  # so that the caller's deadline always comes before libcurl's
 MAX_BODY = 1024 * 1024  # bytes read, after decoding
 MAX_HEADERS = 64 * 1024  # bytes, interim answers included
@@ -136,7 +138,12 @@ class Transfers:
             self._finish(easy.transfer, code, message)
 
     def _finish(self, transfer: "Transfer", code: int, message: str) -> None:
-        result, done = transfer.result(code, message), transfer.done
+        done = transfer.done
+        try:
+            result = transfer.result(code, message)
+        except Exception:  # of this one alone: the others that ended with it are still to be told
+            log.exception("The result of a transfer could not be read")
+            result = Result(FAILED_INIT, "its result could not be read", Phases(), [], "")
         self._release(transfer)
         done(result)
 
@@ -198,7 +205,10 @@ class Transfer:
         result.headers_too_large = self._header_size > MAX_HEADERS
         if code == PEER_FAILED_VERIFICATION:
             result.verify_result = easy.getinfo(pycurl.SSL_VERIFYRESULT)
-            result.certificates = [dict(fields) for fields in easy.getinfo(pycurl.INFO_CERTINFO)]
+            raw = easy.getinfo_raw(pycurl.INFO_CERTINFO)  # a certificate may hold any bytes
+            result.certificates = [
+                {_header_text(name): _header_text(value) for name, value in fields} for fields in raw
+            ]
         return result
 
     @property

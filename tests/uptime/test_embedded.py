@@ -141,6 +141,23 @@ def test_an_interrupted_first_start_is_begun_anew(folder, postgres):
     assert not half.exists()
 
 
+def test_ctrl_c_during_the_first_start_does_not_reach_initdb(folder):
+    program = (
+        "import signal, sys; from pathlib import Path; from uptime import embedded\n"
+        "signal.signal(signal.SIGINT, lambda *_: None)\n"
+        "embedded.postgres(Path(sys.argv[1]), forgetful=True)"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", program, folder], start_new_session=True)
+    try:
+        wait_until((folder / "postgres.new" / "global" / "pg_control").exists, 60)
+        os.killpg(starter.pid, signal.SIGINT)
+        assert starter.wait(60) == 0
+        assert (folder / "postgres" / "PG_VERSION").exists()
+    finally:
+        starter.kill()
+        starter.wait()
+
+
 def test_it_listens_on_a_private_socket_only_and_sorts_text_by_code_point(folder, postgres):
     postgres()
     assert sql(folder, "SHOW listen_addresses") == [("",)]

@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import stat
 
 import pytest
 
 from uptime import embedded, environment, secrets
 from uptime.embedded import EmbeddedError
+from uptime.lib import unprivileged
+from uptime.lib.proc import Crew
 
 OWN = {"DATABASE_URL": "postgresql://db/uptime", "REDIS_URL": "redis://cache/0"}
 
@@ -100,6 +103,23 @@ def test_a_command_really_reaches_the_servers_it_started_and_a_second_one_joins_
         assert embedded.postgres_answers(bare)
     assert not embedded.postgres_answers(bare)
     assert not embedded.valkey_answers(bare)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can lock itself out in favour of another user")
+def test_the_first_start_finds_both_servers_where_postgres_cannot_enter_the_data_folder(bare, monkeypatch):
+    monkeypatch.setattr(unprivileged, "choose", lambda: unprivileged.become_nobody)
+    monkeypatch.setattr(embedded, "START_S", 20.0)
+    bare.chmod(0o700)
+    crew = Crew(lambda name, text, log: None)
+    try:
+        environment.start_servers(crew, bare, forgetful=True)
+        assert embedded._outside(bare).exists()
+        assert embedded.postgres_answers(bare)
+        assert embedded.valkey_answers(bare)
+    finally:
+        crew.stop()
+        shutil.rmtree(embedded.socket_dir(bare))
+        shutil.rmtree(embedded._outside(bare))
 
 
 @pytest.mark.usefixtures("no_servers")

@@ -1,6 +1,8 @@
 """The list of this machine's regions, from the centre to the supervisor."""
 
+import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +17,14 @@ def test_what_was_written_is_read(tmp_path):
 def test_the_keys_are_private(tmp_path):
     localregions.write({"local": "key"}, tmp_path)
     assert stat.S_IMODE((tmp_path / localregions.NAME).stat().st_mode) == 0o600
+
+
+def test_threads_that_write_at_the_same_time_do_not_disturb_each_other(tmp_path):
+    lists = [{f"region-{n}": "key" * n * 200} for n in range(40)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda regions: localregions.write(regions, tmp_path), lists * 5))
+    assert json.loads((tmp_path / localregions.NAME).read_text()) in lists
+    assert [path.name for path in tmp_path.iterdir()] == [localregions.NAME]
 
 
 def test_without_a_file_there_are_no_regions(tmp_path):

@@ -179,16 +179,16 @@ class Lookup:
         problem = self._agreed()
         if problem:
             self._finish(Resolution(problem=problem))
-        else:
-            self._ask()
+        elif self._asked < 2 * max(2, len(self._servers)):
+            self._ask()  # else the timer of the last one asks again: refusals at once are no reason to flood
 
     def _agreed(self) -> Problem | None:
         for problem in (Problem.NOT_FOUND, Problem.FAILED):
             if self._opinions[problem] >= 2:
                 return problem
         sick = self._opinions[Problem.SICK]
-        enough = max(2, len(self._servers))
-        return Problem.SICK if sick == self._opinions.total() and sick >= enough else None
+        enough = max(2, len(self._servers)) + self._opinions.total() - sick
+        return Problem.SICK if sick >= enough else None
 
     def _finish(self, resolution: Resolution) -> None:
         self._close()

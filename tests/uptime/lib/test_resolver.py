@@ -252,3 +252,9 @@ def test_resolv_conf_is_read_as_the_manual_says():
 
 def test_hosts_are_read_as_the_manual_says():
     assert parse_hosts("::1 a b # c\n\n127.0.0.1\tA\nfe80::1%lo0 z\n") == {"a": ("::1", "127.0.0.1"), "b": ("::1",)}
+
+
+def test_a_resolver_that_refuses_after_one_opinion_is_not_flooded(asker, nameserver):
+    server = nameserver({"spin.example": turns("NXDOMAIN", "REFUSED")})
+    assert asker(server).ask("spin.example").problem is Problem.SICK
+    assert server.asked("spin.example") < 10
