@@ -41,7 +41,7 @@ def only_row(user):
 
 # What it shows ------------------------------------------------------------------------------------------------------
 def test_strangers_are_asked_to_sign_in(client):
-    for url in ("/regions", "/regions/rows", "/regions/eu-west/remove"):
+    for url in ("/regions", "/regions/eu-west/remove"):
         assert client.get(url).status_code == 302
 
 
