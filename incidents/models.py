@@ -20,11 +20,21 @@ class Transition(models.Model):
     config_version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
     announced_at = models.DateTimeField(null=True, blank=True)
+    hold_until = models.DateTimeField(
+        null=True, blank=True, help_text="Not announced before: everything failed at once, which may be our own fault."
+    )
+    dropped_at = models.DateTimeField(
+        null=True, blank=True, help_text="Never announced: it was over before it was believed."
+    )
 
     class Meta:
         ordering = ["-decided_at"]
         constraints = [models.UniqueConstraint(fields=["monitor", "at", "to_status"], name="transition_once")]
-        indexes = [models.Index(fields=["created_at"], condition=Q(announced_at=None, silent=False), name="outbox")]
+        indexes = [
+            models.Index(
+                fields=["created_at"], condition=Q(announced_at=None, dropped_at=None, silent=False), name="outbox"
+            )
+        ]
 
     def __str__(self):
         return f"{self.monitor_id} {self.from_status} to {self.to_status}"

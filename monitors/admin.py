@@ -97,6 +97,7 @@ class MonitorAdmin(admin.ModelAdmin):
                     ("quorum", "at_least"),
                     ("confirm", "confirmation_period"),
                     ("recover", "recovery_period"),
+                    "when_blind",
                 ]
             },
         ),

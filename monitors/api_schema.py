@@ -66,6 +66,7 @@ WORDS = {
     "recover": "Good rounds in a row until it counts as up again.",
     "confirmation_period": "Seconds a failure must last at least until an incident is opened.",
     "recovery_period": "Seconds a recovery must last at least until the incident is resolved.",
+    "when_blind": "While none of its regions can look: `stand_in` lets another region look, `wait` does not.",
     "monitor_type": "What counts as up. `status`: a good status. `expected_status_code`: one of "
     "`expected_status_codes`. `keyword`, `keyword_absence`: the page contains `required_keyword`, or does not.",
     "http_method": "Upper or lower case; answered in lower case.",

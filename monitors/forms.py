@@ -14,7 +14,7 @@ from django.core.validators import RegexValidator
 from django.db.models import Q
 
 from monitors.domain.slots import default_timeout, max_timeout
-from monitors.models import Monitor, Region
+from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS
 from uptime import actions
 
@@ -27,6 +27,8 @@ QUORUMS = {
     "all": "All of its regions",
     "at_least": "At least a number of regions",
 }
+# How its votes are judged: fields that are attributes of the same name, with a default.
+RULES = ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period", "when_blind")
 # Fields as a page groups them; options of the kind that are named nowhere come last.
 SECTIONS = {
     "What to check": ["kind", "target", "name"],
@@ -34,6 +36,7 @@ SECTIONS = {
     "What counts as up": ["expected_status", "keyword", "keyword_mode"],
     "Regions and verdict": [
         "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
+        "when_blind",
     ],
 }  # fmt: skip
 LAST_SECTION = "Request"
@@ -123,6 +126,13 @@ class MonitorForm(forms.Form):
         required=False,
         help_text="A recovery must last this long. 0: the rounds above are enough.",
     )
+    when_blind = forms.ChoiceField(
+        label="While none of its regions can look",
+        choices=WhenBlind.choices,
+        required=False,
+        help_text="A region that is offline or not trusted cannot look. Wait if the address answers its own regions "
+        "only, such as one in a private network.",
+    )
 
     def __init__(self, data=None, *, team, user, instance=None, kind=None):
         self.team, self.user, self.instance = team, user, instance
@@ -205,7 +215,7 @@ class MonitorForm(forms.Form):
     def clean(self):
         super().clean()
         cleaned = self.cleaned_data
-        for name in ("interval", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period"):
+        for name in ("interval", *RULES):
             if cleaned.get(name) in {None, ""} and name not in self.errors:
                 cleaned[name] = settings.DEFAULT_CHECK_INTERVAL if name == "interval" else default_of(name)
         if "target" in cleaned:
@@ -255,8 +265,7 @@ class MonitorForm(forms.Form):
     def save(self, **more):
         """Make or change the monitor; `more`: attributes of it that are not in the form. Returns it."""
         names = [
-            "name", "target", "interval", "timeout_ms", "options", "secrets", "regions", "quorum", "at_least",
-            "confirm", "recover", "confirmation_period", "recovery_period",
+            "name", "target", "interval", "timeout_ms", "options", "secrets", "regions", *RULES,
         ]  # fmt: skip
         fields = {name: self.cleaned_data[name] for name in names}
         if not self.instance:
@@ -272,15 +281,13 @@ def values(kind, instance=None):
     options = {name: field.initial for name, field in kind.Options.base_fields.items() if field.initial is not None}
     if instance is None:
         return {**options, "kind": kind.name, "interval": settings.DEFAULT_CHECK_INTERVAL} | {
-            name: default_of(name)
-            for name in ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period")
+            name: default_of(name) for name in RULES
         }
-    names = ("kind", "target", "name", "interval", "quorum", "at_least", "confirm", "recover")
     return {
         **options,
         **instance.options,
         **masked(instance.secrets or {}),
-        **{name: getattr(instance, name) for name in (*names, "confirmation_period", "recovery_period")},
+        **{name: getattr(instance, name) for name in ("kind", "target", "name", "interval", *RULES)},
         "timeout": seconds(instance.timeout_ms),
         "regions": [region.slug for region in instance.regions.all()],
     }

@@ -58,6 +58,7 @@ FIELD_NAMES = {
     "recover": "recover",
     "confirmation_period": "confirmation_period",
     "recovery_period": "recovery_period",
+    "when_blind": "when_blind",
 }
 OPTION_NAMES = {
     "method": "http_method",

@@ -70,7 +70,7 @@ class History:
 
     site: Site
     start: int
-    slots: dict = field(default_factory=dict)  # slot -> eligible regions
+    slots: dict = field(default_factory=dict)  # slot -> eligible regions: its own, or others that stand in for them
     log: list = field(default_factory=list)  # Heard, Swept and Looked
 
 

@@ -59,6 +59,8 @@ class Migration(migrations.Migration):
                 ('config_version', models.PositiveIntegerField(default=1)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('announced_at', models.DateTimeField(blank=True, null=True)),
+                ('hold_until', models.DateTimeField(blank=True, help_text='Not announced before: everything failed at once, which may be our own fault.', null=True)),
+                ('dropped_at', models.DateTimeField(blank=True, help_text='Never announced: it was over before it was believed.', null=True)),
                 ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='transitions', to='monitors.monitor')),
             ],
             options={
@@ -75,7 +77,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='transition',
-            index=models.Index(condition=models.Q(('announced_at', None), ('silent', False)), fields=['created_at'], name='outbox'),
+            index=models.Index(condition=models.Q(('announced_at', None), ('dropped_at', None), ('silent', False)), fields=['created_at'], name='outbox'),
         ),
         migrations.AddConstraint(
             model_name='transition',

@@ -14,7 +14,7 @@ def explain(why: Mapping[str, Any], names: Mapping[int, str], reasons: Mapping[i
     """
     if "silence_ms" in why:
         return f"No round could be decided for {why['silence_ms'] // 60_000} minutes: not measured"
-    return "; ".join([_votes(why, names, reasons), *_absent(why), *_streak(why)])
+    return "; ".join([_votes(why, names, reasons), *_absent(why, names), *_streak(why)])
 
 
 def _votes(why: Mapping[str, Any], names: Mapping[int, str], reasons: Mapping[int, str]) -> str:
@@ -47,9 +47,13 @@ def _one(region: int, why: Mapping[str, Any], names: Mapping[int, str], reasons:
     return f"{name} saw it down{_because(region, reasons)}{ending}"
 
 
-def _absent(why: Mapping[str, Any]) -> list[str]:
-    away = len(set(why["assigned"]) - set(why["eligible"]))
-    return [f"{away} of {len(why['assigned'])} regions could not look"] if away and why["eligible"] else []
+def _absent(why: Mapping[str, Any], names: Mapping[int, str]) -> list[str]:
+    assigned, eligible = set(why["assigned"]), set(why["eligible"])
+    away, others = len(assigned - eligible), sorted(eligible - assigned)
+    if others:
+        own = "its own region" if away == 1 else f"its {away} own regions"
+        return [f"{own} could not look, so {' and '.join(_name(region, names) for region in others)} did"]
+    return [f"{away} of {len(assigned)} regions could not look"] if away and eligible else []
 
 
 def _streak(why: Mapping[str, Any]) -> list[str]:

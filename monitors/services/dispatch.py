@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 from monitors.domain.slots import Ms, grid, lateness, next_slot
 from monitors.domain.verdict import Vote
-from monitors.models import ExtraSlot, Gap, Monitor, Region, Round, Schedule, Tick
+from monitors.models import ExtraSlot, Gap, Monitor, Region, Round, Schedule, Tick, WhenBlind
 from monitors.probes.base import Check, Reason
 from monitors.times import from_ms, to_ms
 
@@ -26,25 +26,30 @@ Publish = Callable[[Region, list[Check]], None]
 
 @dataclass
 class Claim:
-    """What one transaction has taken on."""
+    """What one transaction has taken on, and how the regions stand while it does."""
 
+    silent: Mapping[int, Reason]
+    doubted: frozenset[int]
+    fit: list[int]  # regions that are fed and have a vote
     checks: dict[int, list[Check]] = field(default_factory=lambda: defaultdict(list))  # by region
     rounds: list[Round] = field(default_factory=list)
     ticks: list[Tick] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
 
-def claim_due(now: Ms, silent: Mapping[int, Reason], publish: Publish) -> int:
+def claim_due(now: Ms, silent: Mapping[int, Reason], publish: Publish, doubted: frozenset[int] = frozenset()) -> int:
     """Send every check due until a second from now; returns how many.
 
-    `silent`: regions that are not fed, and why; their slots are accounted for as no data right here.
+    `silent`: regions that are not fed, and why; their slots are accounted for as no data right here. `doubted`:
+    regions that are fed, so that they can show that they are well again, but have no vote.
     """
     regions = {region.pk: region for region in Region.objects.filter(enabled=True)}
+    fit = sorted(regions.keys() - silent.keys() - doubted)
     sent = 0
     while True:
         with transaction.atomic():
-            claim = Claim()
-            full = _claim_grid(now, silent, claim) | _claim_extra(now, silent, claim)
+            claim = Claim(silent, doubted, fit)
+            full = _claim_grid(now, claim) | _claim_extra(now, claim)
             _write(claim)
             for region_id, checks in claim.checks.items():
                 publish(regions[region_id], checks)
@@ -62,7 +67,7 @@ def assigned_regions(monitor_ids: Iterable[int]) -> dict[int, frozenset[int]]:
     return defaultdict(frozenset, {pk: frozenset(ids) for pk, ids in found.items()})
 
 
-def _claim_grid(now: Ms, silent: Mapping[int, Reason], claim: Claim) -> bool:
+def _claim_grid(now: Ms, claim: Claim) -> bool:
     """Take the monitors whose next slot is due; returns whether there may be more."""
     horizon = now + AHEAD_MS
     due = Schedule.objects.select_for_update(skip_locked=True, of=("self",)).filter(next_slot_at__lte=from_ms(horizon))
@@ -73,7 +78,7 @@ def _claim_grid(now: Ms, silent: Mapping[int, Reason], claim: Claim) -> bool:
         monitor = row.monitor
         first = _account_missed(row, now, claim)
         for slot in grid(monitor.pk, monitor.interval, first - 1, horizon):
-            _order(claim, monitor, slot, assigned[monitor.pk], silent)
+            _order(claim, monitor, slot, assigned[monitor.pk])
         later.append((monitor.pk, from_ms(next_slot(monitor.pk, monitor.interval, horizon))))
     _advance(later)
     return len(rows) == CLAIM
@@ -92,7 +97,7 @@ def _account_missed(row: Schedule, now: Ms, claim: Claim) -> Ms:
     return resumed
 
 
-def _claim_extra(now: Ms, silent: Mapping[int, Reason], claim: Claim) -> bool:
+def _claim_extra(now: Ms, claim: Claim) -> bool:
     """Take the waiting extra slots; returns whether there may be more."""
     waiting = ExtraSlot.objects.select_for_update(skip_locked=True, of=("self",)).filter(
         claimed_at=None, slot__lte=from_ms(now + AHEAD_MS)
@@ -100,15 +105,17 @@ def _claim_extra(now: Ms, silent: Mapping[int, Reason], claim: Claim) -> bool:
     rows = list(waiting.select_related("monitor").order_by("slot")[:CLAIM])
     assigned = assigned_regions(row.monitor_id for row in rows)
     for row in rows:
-        _order(claim, row.monitor, to_ms(row.slot), assigned[row.monitor_id], silent)
+        _order(claim, row.monitor, to_ms(row.slot), assigned[row.monitor_id])
     ExtraSlot.objects.filter(pk__in=[row.pk for row in rows]).update(claimed_at=from_ms(now))
     return len(rows) == CLAIM
 
 
-def _order(claim: Claim, monitor: Monitor, slot: Ms, regions: frozenset[int], silent: Mapping[int, Reason]) -> None:
+def _order(claim: Claim, monitor: Monitor, slot: Ms, regions: frozenset[int]) -> None:
     """Order the check of one slot from every region that is fed; account for the others at once."""
-    fed = [region for region in regions if region not in silent]
-    for region in fed:
+    fed = [region for region in regions if region not in claim.silent]
+    voters = [region for region in fed if region not in claim.doubted]
+    stand_ins = [] if voters else _stand_ins(claim, monitor, regions)
+    for region in fed + stand_ins:
         claim.checks[region].append(
             Check(
                 monitor=monitor.pk,
@@ -121,13 +128,32 @@ def _order(claim: Claim, monitor: Monitor, slot: Ms, regions: frozenset[int], si
                 options=monitor.all_options,
             )
         )
-    if len(fed) == len(regions):
+    if len(voters) == len(regions):
         return
     at = from_ms(slot)
     claim.rounds.append(
-        Round(monitor_id=monitor.pk, slot=at, eligible=sorted(fed), config_version=monitor.config_version)
+        Round(
+            monitor_id=monitor.pk,
+            slot=at,
+            eligible=sorted(voters + stand_ins),
+            stand_ins=stand_ins,
+            config_version=monitor.config_version,
+        )
     )
-    claim.ticks += [nodata_tick(monitor, region, at, silent[region]) for region in regions if region in silent]
+    claim.ticks += [nodata_tick(monitor, each, at, claim.silent[each]) for each in regions if each in claim.silent]
+
+
+def _stand_ins(claim: Claim, monitor: Monitor, regions: frozenset[int]) -> list[int]:
+    """Who looks while none of a monitor's own regions can: one other region for its only one, two for several.
+
+    With two, no single region ever takes down what was meant to be seen by several. Spread by id, and the same ones
+    for as long as the same regions are fit.
+    """
+    others = [region for region in claim.fit if region not in regions]
+    if monitor.when_blind == WhenBlind.WAIT or not regions or not others:
+        return []
+    first = monitor.pk % len(others)
+    return sorted((others[first:] + others[:first])[: min(2, len(regions))])
 
 
 def nodata_tick(monitor: Monitor, region: int, slot: datetime, reason: Reason) -> Tick:

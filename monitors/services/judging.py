@@ -5,16 +5,17 @@ votes of one round, the second one sees both. The rules are monitors.domain.verd
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from monitors.domain import verdict as rules
 from monitors.domain.slots import Ms, grid, next_slot
 from monitors.domain.verdict import Change, Status, Vote
-from monitors.models import ExtraSlot, Gap, Monitor, Round, Schedule, State, Tick
+from monitors.models import ExtraSlot, Gap, Monitor, Region, RegionTrouble, Round, Schedule, State, Tick
 from monitors.services.changes import StatusChange, move
 from monitors.services.dispatch import assigned_regions
 from monitors.times import from_ms, to_ms
@@ -39,6 +40,18 @@ class Seen:
     started_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A time in which what a region says of its slots is not believed."""
+
+    region: int
+    start: Ms
+    end: Ms | None
+
+    def covers(self, region: int, slot: Ms) -> bool:
+        return region == self.region and self.start <= slot and (self.end is None or slot < self.end)
+
+
 @dataclass
 class Case:
     """All there is to know of one monitor to judge it."""
@@ -48,6 +61,8 @@ class Case:
     regions: frozenset[int]
     seen: dict[Ms, list[Seen]] = field(default_factory=lambda: defaultdict(list))
     rounds: dict[Ms, frozenset[int]] = field(default_factory=dict)  # eligible regions frozen at dispatch
+    stand_ins: dict[Ms, frozenset[int]] = field(default_factory=dict)  # those of them that are not its own
+    doubts: Sequence["Doubt"] = ()
     extra: list[Ms] = field(default_factory=list)  # handed out
     planned: list[Ms] = field(default_factory=list)  # extra slots still to be handed out
     gaps: list[Gap] = field(default_factory=list)
@@ -68,9 +83,17 @@ class Case:
         return grid(self.monitor.pk, self.monitor.interval, after, min(until, most)) if after < until else []
 
     def votes(self, slot: Ms) -> dict[int, Vote]:
-        """The votes of a slot; those of an older configuration say nothing about this one."""
-        current = self.monitor.config_version
-        return {s.region: s.vote if s.version == current else Vote.NODATA for s in self.seen.get(slot, ())}
+        """The votes of a slot; those of an older configuration or a region in doubt say nothing."""
+        return {s.region: s.vote if self._counts(s) else Vote.NODATA for s in self.seen.get(slot, ())}
+
+    def _counts(self, seen: Seen) -> bool:
+        current = seen.version == self.monitor.config_version
+        return current and not any(doubt.covers(seen.region, seen.slot) for doubt in self.doubts)
+
+    def unheard(self, slot: Ms) -> frozenset[int]:
+        """The regions that owe a tick for a slot."""
+        owing = self.regions | self.stand_ins.get(slot, frozenset())
+        return owing - {seen.region for seen in self.seen.get(slot, ())}
 
 
 def lock_states(monitor_ids: Collection[int]) -> list[State]:
@@ -107,10 +130,10 @@ def load_cases(states: Sequence[State]) -> list[Case]:
         if slot > cases[pk].state.accounted_until:
             ms = to_ms(slot)
             cases[pk].seen[ms].append(Seen(region, ms, Vote(vote), version, response_ms, reason, detail, started_at))
-    for pk, slot, eligible in Round.objects.filter(monitor_id__in=ids, slot__gt=since).values_list(
-        "monitor_id", "slot", "eligible"
-    ):
-        cases[pk].rounds[to_ms(slot)] = frozenset(eligible) & cases[pk].regions  # who has left will not vote any more
+    _load_eligible(cases, since)
+    doubts = _doubts(since)
+    for case in cases.values():
+        case.doubts = doubts
     waiting = ExtraSlot.objects.filter(monitor_id__in=ids).values_list("monitor_id", "slot", "claimed_at")
     for pk, slot, claimed_at in waiting:
         (cases[pk].extra if claimed_at else cases[pk].planned).append(to_ms(slot))
@@ -119,6 +142,26 @@ def load_cases(states: Sequence[State]) -> list[Case]:
     for gap in Gap.objects.filter(monitor_id__in=ids, end__gt=since).order_by("start"):
         cases[gap.monitor_id].gaps.append(gap)
     return list(cases.values())
+
+
+def _load_eligible(cases: Mapping[int, Case], since: datetime) -> None:
+    """Who may vote in the rounds that not every assigned region takes part in; who has left will not vote any more."""
+    rows = Round.objects.filter(monitor_id__in=cases, slot__gt=since)
+    rows = list(rows.values_list("monitor_id", "slot", "eligible", "stand_ins"))
+    present = frozenset(Region.objects.values_list("pk", flat=True)) if any(row[3] for row in rows) else frozenset()
+    for pk, slot, eligible, stand_ins in rows:
+        case, others = cases[pk], present & frozenset(stand_ins)
+        case.rounds[to_ms(slot)] = frozenset(eligible) & (case.regions | others)
+        if others:
+            case.stand_ins[to_ms(slot)] = others
+
+
+def _doubts(since: datetime) -> list[Doubt]:
+    troubles = RegionTrouble.objects.filter(Q(end=None) | Q(end__gt=since)).exclude(doubted_from=None)
+    return [
+        Doubt(region, to_ms(start), to_ms(end) if end else None)
+        for region, start, end in troubles.values_list("region_id", "doubted_from", "end")
+    ]
 
 
 @dataclass
@@ -252,7 +295,7 @@ def _account(case: Case, until: Ms, recheck: Ms | None) -> list[Round]:
     accounted, overdue = to_ms(state.accounted_until), None
     slots = case.slots(accounted, until)
     for slot in slots:
-        if slot > to_ms(state.judged_until) or case.regions - {seen.region for seen in case.seen.get(slot, ())}:
+        if slot > to_ms(state.judged_until) or case.unheard(slot):
             overdue = slot
             break
         accounted = slot
@@ -276,6 +319,7 @@ def _round(case: Case, slot: Ms, now: Ms) -> Round:
         monitor_id=case.monitor.pk,
         slot=from_ms(slot),
         eligible=sorted(eligible),
+        stand_ins=sorted(case.stand_ins.get(slot, ())),
         votes={str(region): vote for region, vote in sorted(votes.items())},
         need=decision.need,
         config_version=case.monitor.config_version,

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import DataError, IntegrityError, transaction
 
 from monitors.domain.slots import Ms
-from monitors.models import DeadLetter, Monitor, Region, Tick
+from monitors.models import DeadLetter, Monitor, Region, Round, Tick
 from monitors.probes.base import Outcome
 from monitors.services.changes import StatusChange
 from monitors.services.judging import judge_cases, load_cases, lock_states
@@ -37,7 +37,9 @@ def record(region: Region, outcomes: Sequence[Outcome], now: datetime) -> Record
     """
     now_ms = to_ms(now)
     known = _assigned(region, {outcome.monitor for outcome in outcomes})
-    good = [o for o in outcomes if o.monitor in known and abs(o.slot - now_ms) < A_DAY_MS]
+    near = [o for o in outcomes if abs(o.slot - now_ms) < A_DAY_MS]
+    good = [o for o in near if o.monitor in known]
+    good += _standing_in(region, [o for o in near if o.monitor not in known])
     done = Recorded(refused=len(outcomes) - len(good))
     good.sort(key=lambda outcome: (outcome.monitor, outcome.slot))
     # States first, then ticks, as in the sweep: whoever comes second waits here, and then sees every vote.
@@ -54,6 +56,20 @@ def record(region: Region, outcomes: Sequence[Outcome], now: datetime) -> Record
 
 def _assigned(region: Region, monitor_ids: set[int]) -> set[int]:
     return set(Monitor.objects.alive().filter(pk__in=monitor_ids, regions=region).values_list("pk", flat=True))
+
+
+def _standing_in(region: Region, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those of slots for which dispatch asked this region to look in place of the monitor's own."""
+    if not outcomes:
+        return []
+    asked = set(
+        Round.objects.filter(
+            monitor_id__in={o.monitor for o in outcomes},
+            slot__in={from_ms(o.slot) for o in outcomes},
+            stand_ins__contains=[region.pk],
+        ).values_list("monitor_id", "slot")
+    )
+    return [o for o in outcomes if (o.monitor, from_ms(o.slot)) in asked]
 
 
 def _count_late(region: Region, outcomes: Sequence[Outcome], now: Ms) -> Counter[int]:

@@ -54,7 +54,7 @@ def _missing(case: Case, heard: Hearing, now: Ms) -> list[Tick]:
         given_up = from_ms(case.monitor.watermark_ms(slot) + SETTLE_MS)
         if to_ms(given_up) > now:
             break
-        for region in case.regions - {seen.region for seen in case.seen.get(slot, ())}:
+        for region in case.unheard(slot):
             reason = _reason(case.gaps, slot, region, heard)
             if reason == Reason.NOT_DISPATCHED or heard.settled_past(region, given_up):
                 ticks.append(nodata_tick(case.monitor, region, from_ms(slot), reason))

@@ -34,7 +34,7 @@ RECORDED = {
 }
 OURS = {
     "timeout", "quorum", "at_least", "confirm", "recover", "flags", "last_reason", "last_detail", "last_response_ms",
-    "team_name",
+    "team_name", "when_blind",
 }
 # fmt: on
 

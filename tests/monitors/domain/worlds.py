@@ -105,6 +105,7 @@ def sites(draw: st.DrawFn) -> spec.Site:
     )
 
 
+OTHERS = [13, 21]  # regions that are not the monitor's own
 MOODS = {
     "up": [UP],
     "down": [DOWN],
@@ -130,7 +131,11 @@ def histories(draw: st.DrawFn, max_slots: int = 16) -> spec.History:
     rnd = Random(draw(st.integers(0, 1 << 32)))
     regions = sorted(site.regions)
     eligible = {slot: _eligible(rnd, regions) if scarce else site.regions for slot in due}
-    heard = [event for slot, mood in due.items() for event in _votes(rnd, site, slot, regions, MOODS[mood])]
+    heard = [
+        event
+        for slot, mood in due.items()
+        for event in _votes(rnd, site, slot, sorted(site.regions | eligible[slot]), MOODS[mood])
+    ]
     sweeps = [spec.Swept(site.watermark(slot) + rnd.choice([0, 700, 90_000])) for slot in due if rnd.random() < 0.8]
     events = _stall(rnd, span, [*heard, *sweeps]) if stalled else [*heard, *sweeps]
     end = max([event.now for event in events], default=START) + rnd.choice([1, 200_000, 2_000_000])
@@ -153,6 +158,9 @@ def _stall(rnd: Random, span: int, events: list) -> list:
 
 
 def _eligible(rnd: Random, regions: list[int]) -> frozenset[int]:
+    """Some of its own regions; now and then none of them, and others look in their place."""
+    if rnd.random() < 0.15:
+        return frozenset(OTHERS[: min(2, len(regions))])
     return frozenset(rnd.sample(regions, rnd.choice([len(regions), rnd.randint(0, len(regions)), 1])))
 
 

@@ -55,10 +55,10 @@ def take(region: str, outcomes: list[Outcome], now: Ms) -> Recorded:
     return record(Region.objects.get(slug=region), outcomes, from_ms(now))
 
 
-def claimed(now: Ms, silent=None) -> list[tuple[str, Check]]:
+def claimed(now: Ms, silent=None, doubted=frozenset()) -> list[tuple[str, Check]]:
     """What dispatch sends at `now`, by region."""
     sent: list[tuple[str, Check]] = []
-    dispatch.claim_due(now, silent or {}, lambda region, checks: sent.extend((region.slug, c) for c in checks))
+    dispatch.claim_due(now, silent or {}, lambda region, checks: sent.extend((region.slug, c) for c in checks), doubted)
     return sent
 
 

@@ -17,7 +17,7 @@ from monitors.services.regions import RESULTS_PULSE
 from monitors.times import from_ms, to_ms
 from tests import verdict_spec as spec
 from tests.factories import make_user, team_of
-from tests.monitors.domain.worlds import MONITOR, START, histories
+from tests.monitors.domain.worlds import MONITOR, OTHERS, START, histories
 from tests.monitors.services.cast import outcome, take
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -56,7 +56,8 @@ def stage(history, grid):
     first = from_ms(START - 1)
     partitions.ensure_partitions(first.date(), ahead=2)
     site = history.site
-    regions = [Region.objects.create(id=pk, slug=f"r{pk}", name=f"R{pk}", key="key") for pk in sorted(site.regions)]
+    for pk in {*site.regions, *OTHERS}:
+        Region.objects.create(id=pk, slug=f"r{pk}", name=f"R{pk}", key="key")
     monitor = Monitor.objects.create(
         id=MONITOR,
         team=team_of(make_user("alice")),
@@ -71,7 +72,7 @@ def stage(history, grid):
         confirmation_period=site.confirmation_period // 1000,
         recovery_period=site.recovery_period // 1000,
     )
-    monitor.regions.set(regions)
+    monitor.regions.set(site.regions)
     Schedule.objects.create(monitor=monitor, next_slot_at=from_ms(grid[-1] + 1) if grid else first)
     State.objects.create(
         monitor=monitor,
@@ -86,7 +87,13 @@ def stage(history, grid):
         if slot not in grid:
             ExtraSlot.objects.create(monitor=monitor, slot=from_ms(slot), cause="manual", claimed_at=first)
         if eligible != site.regions:
-            Round.objects.create(monitor=monitor, slot=from_ms(slot), eligible=sorted(eligible), config_version=1)
+            Round.objects.create(
+                monitor=monitor,
+                slot=from_ms(slot),
+                eligible=sorted(eligible),
+                stand_ins=sorted(eligible - site.regions),
+                config_version=1,
+            )
     return monitor
 
 

@@ -1,7 +1,6 @@
-"""What we watch, and what we saw.
+"""What people set (Monitor), and what the pipeline needs to know of it.
 
-Monitor holds what people set; Schedule, ExtraSlot and State hold what the pipeline needs to know of it, each in a table
-of its own so that judging never locks what dispatch claims. Tick is partitioned by day (see services/partitions.py).
+Schedule, ExtraSlot and State are tables of their own so that judging never locks what dispatch claims.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -12,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Team, User
 from monitors.domain.slots import lateness, watermark
 from monitors.domain.verdict import Policy, Quorum, Status
+from monitors.models.regions import Region
 from uptime.lib.fields import EncryptedJSONField
 
 STATUSES = [
@@ -25,43 +25,6 @@ STATUSES = [
 ]
 
 
-class Region(models.Model):
-    """A place checks run from. Its key seals every message between the centre and its workers."""
-
-    id = models.SmallAutoField(primary_key=True)
-    slug = models.SlugField(max_length=32, unique=True, help_text="REGION_ID of its workers, such as eu-west.")
-    name = models.CharField(max_length=60)
-    key = EncryptedJSONField()
-    enabled = models.BooleanField(default=True)
-    same_machine = models.BooleanField(default=False, help_text="Its worker is started by `make run` here.")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["slug"]
-
-    def __str__(self):
-        return self.name
-
-
-class RegionWorker(models.Model):
-    """One worker process of a region, as its last sign of life described it."""
-
-    region = models.ForeignKey(Region, on_delete=models.CASCADE, related_name="workers")
-    name = models.CharField(max_length=100)
-    started_at = models.DateTimeField()
-    heard_at = models.DateTimeField(help_text="When its last sign of life was read here.")
-    in_band_at = models.DateTimeField(help_text="When it sent that sign: what it sent earlier has arrived too.")
-    in_flight = models.PositiveIntegerField(default=0)
-    lag_ms = models.FloatField(default=0, help_text="How late its engine's own loop runs.")
-    version = models.CharField(max_length=20, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["region", "name"], name="region_worker_once")]
-
-    def __str__(self):
-        return f"{self.name} ({self.region})"
-
-
 class MonitorQuerySet(models.QuerySet):
     def visible_to(self, user):
         """The one visibility rule: monitors of the teams `user` is a member of, deleted ones left out."""
@@ -71,6 +34,13 @@ class MonitorQuerySet(models.QuerySet):
 
     def alive(self):
         return self.filter(deleted_at=None)
+
+
+class WhenBlind(models.TextChoices):
+    """What happens while none of a monitor's regions can look."""
+
+    STAND_IN = "stand_in", "Another region looks"
+    WAIT = "wait", "It waits for them"
 
 
 class Monitor(models.Model):
@@ -92,6 +62,12 @@ class Monitor(models.Model):
     recover = models.PositiveSmallIntegerField(default=2, help_text="Good rounds until it counts as up again.")
     confirmation_period = models.PositiveIntegerField(default=0, help_text="Seconds a failure must last at least.")
     recovery_period = models.PositiveIntegerField(default=0, help_text="Seconds a recovery must last at least.")
+    when_blind = models.CharField(
+        max_length=8,
+        choices=WhenBlind.choices,
+        default=WhenBlind.STAND_IN,
+        help_text="What happens while none of its regions can look.",
+    )
     paused = models.BooleanField(default=False)
     config_version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -210,121 +186,3 @@ class State(models.Model):
     def confirming(self):
         """Seen down, not yet often enough to count."""
         return self.verdict in {"up", "pending"} and self.streak > 0 and self.status != Status.PAUSED
-
-
-class Tick(models.Model):
-    """A stored outcome. Partitioned by day on `slot`; no database foreign keys, so that a day drops in no time."""
-
-    pk = models.CompositePrimaryKey("monitor_id", "region_id", "slot")
-    monitor = models.ForeignKey(
-        Monitor, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="ticks"
-    )
-    region = models.ForeignKey(
-        Region, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
-    )
-    slot = models.DateTimeField()
-    vote = models.CharField(max_length=6)
-    reason = models.CharField(max_length=32, blank=True)
-    config_version = models.PositiveIntegerField()
-    started_at = models.DateTimeField(null=True)
-    response_ms = models.FloatField(null=True)
-    dns_ms = models.FloatField(null=True)
-    connect_ms = models.FloatField(null=True)
-    tls_ms = models.FloatField(null=True)
-    first_byte_ms = models.FloatField(null=True)
-    transfer_ms = models.FloatField(null=True)
-    status_code = models.PositiveSmallIntegerField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=1)
-    address = models.CharField(max_length=64, blank=True)
-    detail = models.CharField(max_length=300, blank=True)
-
-    class Meta:
-        ordering = ["-slot"]
-
-    def __str__(self):
-        return f"{self.monitor_id} {self.vote} at {self.slot}"
-
-
-class Round(models.Model):
-    """A round that was not plainly up everywhere, or whose eligible regions were not all assigned ones.
-
-    No row means: every assigned region was eligible and, once closed, every vote was up.
-    """
-
-    pk = models.CompositePrimaryKey("monitor_id", "slot")
-    monitor = models.ForeignKey(
-        Monitor, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="rounds"
-    )
-    slot = models.DateTimeField()
-    eligible = ArrayField(models.SmallIntegerField(), help_text="Frozen when the slot was dispatched.")
-    votes = models.JSONField(default=dict, help_text="Region id to vote, once closed.")
-    need = models.PositiveSmallIntegerField(default=0)
-    config_version = models.PositiveIntegerField()
-    verdict = models.CharField(max_length=6, blank=True, help_text="Empty while open.")
-    partial = models.BooleanField(default=False)
-    closed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ["-slot"]
-
-    def __str__(self):
-        return f"{self.monitor_id} {self.verdict or 'open'} at {self.slot}"
-
-
-class StatusInterval(models.Model):
-    """A stretch of time a monitor spent in one status; the last one is open. Together they tile its life."""
-
-    monitor = models.ForeignKey(Monitor, on_delete=models.CASCADE, related_name="intervals")
-    status = models.CharField(max_length=12, choices=STATUSES)
-    start = models.DateTimeField()
-    end = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ["monitor", "start"]
-        constraints = [models.UniqueConstraint(fields=["monitor"], condition=Q(end=None), name="one_open_interval")]
-        indexes = [models.Index(fields=["monitor", "end"], name="interval_end")]
-
-    def __str__(self):
-        return f"{self.monitor_id} {self.status} from {self.start}"
-
-
-class Gap(models.Model):
-    """Slots of a monitor that were never sent out: too many to write one by one are this row alone."""
-
-    monitor = models.ForeignKey(Monitor, on_delete=models.CASCADE, related_name="gaps")
-    start = models.DateTimeField()
-    end = models.DateTimeField()
-    reason = models.CharField(max_length=32)
-
-    class Meta:
-        ordering = ["-start"]
-        indexes = [models.Index(fields=["monitor", "end"], name="gap_end")]
-
-    def __str__(self):
-        return f"{self.monitor_id} {self.reason} {self.start} to {self.end}"
-
-
-class Pulse(models.Model):
-    """When a part of the pipeline last did its work; `since` tells how long it has done so without a break."""
-
-    name = models.CharField(max_length=20, primary_key=True)
-    at = models.DateTimeField()
-    since = models.DateTimeField()
-
-    def __str__(self):
-        return f"{self.name} at {self.at}"
-
-
-class DeadLetter(models.Model):
-    """A result that could not be stored, kept for a human to look at."""
-
-    received_at = models.DateTimeField(auto_now_add=True)
-    region = models.CharField(max_length=32, blank=True)
-    error = models.TextField()
-    payload = models.TextField()
-
-    class Meta:
-        ordering = ["-received_at"]
-
-    def __str__(self):
-        return f"{self.error[:60]} ({self.received_at})"
