@@ -146,8 +146,8 @@ def load_cases(states: Sequence[State]) -> list[Case]:
 
 def _load_eligible(cases: Mapping[int, Case], since: datetime) -> None:
     """Who may vote in the rounds that not every assigned region takes part in; who has left will not vote any more."""
-    rows = Round.objects.filter(monitor_id__in=cases, slot__gt=since)
-    rows = list(rows.values_list("monitor_id", "slot", "eligible", "stand_ins"))
+    found = Round.objects.filter(monitor_id__in=cases, slot__gt=since)
+    rows = list(found.values_list("monitor_id", "slot", "eligible", "stand_ins"))
     present = frozenset(Region.objects.values_list("pk", flat=True)) if any(row[3] for row in rows) else frozenset()
     for pk, slot, eligible, stand_ins in rows:
         case, others = cases[pk], present & frozenset(stand_ins)
@@ -157,10 +157,11 @@ def _load_eligible(cases: Mapping[int, Case], since: datetime) -> None:
 
 
 def _doubts(since: datetime) -> list[Doubt]:
-    troubles = RegionTrouble.objects.filter(Q(end=None) | Q(end__gt=since)).exclude(doubted_from=None)
+    troubles = RegionTrouble.objects.filter(Q(end=None) | Q(end__gt=since))
     return [
         Doubt(region, to_ms(start), to_ms(end) if end else None)
         for region, start, end in troubles.values_list("region_id", "doubted_from", "end")
+        if start
     ]
 
 

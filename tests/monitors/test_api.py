@@ -147,6 +147,7 @@ def test_a_monitor_with_little_said_has_the_wires_defaults(caller, local, settin
         "last_detail": None,
         "last_response_ms": None,
         "team_name": "alice's team",
+        "when_blind": "stand_in",
     }
 
 
