@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.flows.story import goes_down_and_comes_back
 from tests.helpers import wait_until
 from tests.product import ROOT, Product
 from tests.servers import Target, answer, hang
@@ -26,27 +27,7 @@ def website():
 
 
 def test_a_website_is_seen_up_down_with_its_reason_and_up_again(product, website):
-    website.does(answer(200))
-    pk = product.add(f"{website.url}/", check_frequency=3, request_timeout=5)
-    product.wait_for_status(pk, "up", 5)
-
-    website.does(answer(500))
-    down = product.wait_for_status(pk, "down")
-    assert down["last_detail"] == "Answered 500 Internal Server Error, expected 200-299"
-
-    website.does(answer(200))
-    product.wait_for_status(pk, "up")
-    [(cause, summary, resolution, kinds)] = product.sql(
-        "SELECT cause, summary, resolution, array_agg(t.kind ORDER BY t.id) FROM incidents_incident i "
-        "JOIN incidents_timelineentry t ON t.incident_id = i.id WHERE monitor_id = %s GROUP BY i.id",
-        pk,
-    )
-    assert (cause, resolution, kinds) == ("status", "recovered", ["opened", "resolved"])
-    assert summary == "Answered 500 Internal Server Error, expected 200-299"
-    rows = product.sql(
-        "SELECT from_status, to_status FROM incidents_transition WHERE NOT silent AND monitor_id = %s", pk
-    )
-    assert sorted(rows) == [("up", "down"), ("validating", "up")]
+    goes_down_and_comes_back(product, website)
 
 
 def test_a_refused_connection_says_so(product, website):

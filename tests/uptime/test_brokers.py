@@ -195,17 +195,10 @@ def test_a_region_works_on_redis_with_the_printed_line_and_can_do_nothing_else(
 @pytest.fixture
 def rabbitmq_site():
     """The address of a virtual host of this test's own; it and its users are removed afterwards."""
-    name = f"uptime-test-{os.getpid()}"
-    try:
-        rabbitmq.rabbitmqctl("add_vhost", name)
-        rabbitmq.rabbitmqctl("add_user", name, "of-the-site")
-        rabbitmq.rabbitmqctl("set_permissions", "-p", name, name, ".*", ".*", ".*")
-        yield f"amqp://{name}:of-the-site@{rabbitmq.HOST}:{rabbitmq.PORT}/{name}"
-    finally:
-        rabbitmq.rabbitmqctl("delete_vhost", name)
-        for line in rabbitmq.rabbitmqctl("list_users").splitlines():
-            if (user := line.split("\t")[0]) in (name, f"probe-{SLUG}"):
-                rabbitmq.rabbitmqctl("delete_user", user)
+    with rabbitmq.virtual_host(f"uptime-test-{os.getpid()}") as url:
+        yield url
+    if f"probe-{SLUG}" in rabbitmq.rabbitmqctl("list_users"):
+        rabbitmq.rabbitmqctl("delete_user", f"probe-{SLUG}")
 
 
 def refused(url: str, act) -> None:
