@@ -54,7 +54,7 @@ def beacon() -> None:
 
 @periodic(every=3600, queue=WORK)
 def make_partitions() -> None:
-    """Make next week's partitions of the tick table, and drop those older than the retention."""
+    """Make next week's partitions of the large tables, and drop those older than the retention."""
     today = timezone.now().date()
     partitions.ensure_partitions(today)
     partitions.drop_partitions(today - timedelta(days=settings.TICK_RETENTION_DAYS))

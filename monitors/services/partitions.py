@@ -1,56 +1,60 @@
-"""The daily partitions of the tick table: made a week ahead, dropped by age."""
+"""The daily partitions of the large tables: made a week ahead, dropped by age."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import connection, transaction
 
-PREFIX = "monitors_tick_"
+TICKS = "monitors_tick"
+TABLES = (TICKS,)
 DAYS_AHEAD = 7
 DAYS_BACK = 1  # a slot may be a day old when its outcome arrives
 
 
-def ensure_partitions(day: date, ahead: int = DAYS_AHEAD) -> None:
+def ensure_partitions(day: date, ahead: int = DAYS_AHEAD, tables: Iterable[str] = TABLES) -> None:
     """Make the partitions from the day before `day` to `ahead` days after it, where they are missing."""
     wanted = [day + timedelta(days=n) for n in range(-DAYS_BACK, ahead + 1)]
-    present = set(_present())
-    for each in wanted:
-        if each not in present:
-            _create(each)
+    for table in tables:
+        present = set(_present(table))
+        for each in wanted:
+            if each not in present:
+                _create(table, each)
 
 
-def drop_partitions(before: date) -> list[date]:
+def drop_partitions(before: date, table: str = TICKS) -> list[date]:
     """Drop the partitions of days before `before`; returns those days."""
-    old = [day for day in _present() if day < before]
+    old = [day for day in _present(table) if day < before]
     with connection.cursor() as cursor:
         for day in old:
-            cursor.execute(f"DROP TABLE IF EXISTS {_name(day)}")
+            cursor.execute(f"DROP TABLE IF EXISTS {_name(table, day)}")
     return old
 
 
-def _present() -> list[date]:
+def _present(table: str) -> list[date]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid "
-            "WHERE inhparent = 'monitors_tick'::regclass"
+            "WHERE inhparent = %s::regclass",
+            [table],
         )
-        return sorted(date.fromisoformat(name.removeprefix(PREFIX)) for (name,) in cursor.fetchall())
+        return sorted(date.fromisoformat(name.removeprefix(f"{table}_")) for (name,) in cursor.fetchall())
 
 
-def _create(day: date) -> None:
+def _create(table: str, day: date) -> None:
     # Attaching takes a weaker lock than CREATE ... PARTITION OF, so inserts into other days go on meanwhile.
     # Two processes may meet here: the second one waits for the advisory lock, then finds the table there.
-    start = datetime.combine(day, time.min, UTC)
+    start, name = datetime.combine(day, time.min, UTC), _name(table, day)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('monitors_tick partitions'))")
-        cursor.execute("SELECT to_regclass(%s)", [_name(day)])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"{table} partitions"])
+        cursor.execute("SELECT to_regclass(%s)", [name])
         if cursor.fetchone()[0]:
             return
-        cursor.execute(f"CREATE TABLE {_name(day)} (LIKE monitors_tick INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
+        cursor.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)")
         cursor.execute(
-            f"ALTER TABLE monitors_tick ATTACH PARTITION {_name(day)} FOR VALUES FROM (%s) TO (%s)",
+            f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM (%s) TO (%s)",
             [start, start + timedelta(days=1)],
         )
 
 
-def _name(day: date) -> str:
-    return f"{PREFIX}{day:%Y%m%d}"
+def _name(table: str, day: date) -> str:
+    return f"{table}_{day:%Y%m%d}"
