@@ -1,16 +1,17 @@
 """Storing what workers saw: ticks first, then, with the states locked, the verdicts that follow from them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import DataError, IntegrityError, transaction
 
 from monitors.domain.slots import Ms
-from monitors.models import DeadLetter, Monitor, Region, Round, Tick
+from monitors.models import Monitor, Region, Round, Tick
 from monitors.probes.base import Outcome
 from monitors.services.changes import StatusChange
+from monitors.services.deadletters import keep_outcome
 from monitors.services.judging import judge_cases, load_cases, lock_states
 from monitors.services.partitions import ensure_partitions
 from monitors.times import from_ms, to_ms
@@ -18,6 +19,8 @@ from monitors.times import from_ms, to_ms
 A_DAY_MS = 86_400_000
 LATE_AFTER_MS = 2_000  # no slot is given up before its watermark, which is later than its lateness of 2 s or more
 NO_PARTITION = "23514"  # PostgreSQL's check_violation: "no partition of relation found for row"
+
+PutAside = Callable[[str, object, Exception], None]  # region, outcome on the wire, what stands in its way
 
 
 @dataclass
@@ -30,10 +33,11 @@ class Recorded:
     late: int = 0
 
 
-def record(region: Region, outcomes: Sequence[Outcome], now: datetime) -> Recorded:
+def record(region: Region, outcomes: Sequence[Outcome], now: datetime, put_aside: PutAside = keep_outcome) -> Recorded:
     """Store outcomes of `region` and judge what they decide. Runs inside the caller's transaction; may run twice.
 
     Refused are outcomes of monitors that are gone or not assigned to the region, and of slots more than a day away.
+    `put_aside` gets those that PostgreSQL does not take.
     """
     now_ms = to_ms(now)
     known = _assigned(region, {outcome.monitor for outcome in outcomes})
@@ -48,7 +52,7 @@ def record(region: Region, outcomes: Sequence[Outcome], now: datetime) -> Record
     for state in states:
         state.late_outcomes += late[state.pk]
     done.late = late.total()
-    _insert([_tick(region, outcome) for outcome in good], region)
+    _insert(good, region, put_aside)
     done.changes = judge_cases(load_cases(states), now_ms)
     done.teams = {state.monitor.team_id for state in states}
     return done
@@ -107,10 +111,11 @@ def _tick(region: Region, outcome: Outcome) -> Tick:
     )
 
 
-def _insert(ticks: list[Tick], region: Region) -> None:
+def _insert(outcomes: Sequence[Outcome], region: Region, put_aside: PutAside) -> None:
     """Insert ticks that are not there yet. One that PostgreSQL refuses is put aside, the others are stored."""
-    if not ticks:
+    if not outcomes:
         return
+    ticks = [_tick(region, outcome) for outcome in outcomes]
     try:
         with transaction.atomic():
             Tick.objects.bulk_create(ticks, ignore_conflicts=True)
@@ -119,22 +124,11 @@ def _insert(ticks: list[Tick], region: Region) -> None:
             raise
         for day in {tick.slot.date() for tick in ticks}:
             ensure_partitions(day, ahead=0)
-        _insert(ticks, region)
+        _insert(outcomes, region, put_aside)
     except (DataError, ValueError) as error:
-        _put_aside(ticks, region, error)
-
-
-def _put_aside(ticks: list[Tick], region: Region, error: Exception) -> None:
-    if len(ticks) == 1:
-        DeadLetter.objects.create(region=region.slug, error=str(error)[:500], payload=ascii(ticks[0].__dict__)[:5000])
-        return
-    middle = len(ticks) // 2
-    _insert(ticks[:middle], region)
-    _insert(ticks[middle:], region)
-
-
-def dead_letter(region: str, error: Exception, payload: str) -> None:
-    """Keep a message that could not be read or stored, for a human to look at."""
-    DeadLetter.objects.create(
-        region=region[:32], error=f"{type(error).__name__}: {error}"[:500], payload=payload[:5000]
-    )
+        if len(outcomes) == 1:
+            put_aside(region.slug, outcomes[0].to_wire(), error)
+            return
+        middle = len(outcomes) // 2
+        _insert(outcomes[:middle], region, put_aside)
+        _insert(outcomes[middle:], region, put_aside)
