@@ -64,6 +64,23 @@ class Looked:
     now: int
 
 
+@dataclass(frozen=True)
+class Doubted:
+    """A region is not trusted any more: nor are its votes of slots from `since` on, in rounds that are open now."""
+
+    now: int
+    region: int
+    since: int
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """A region is trusted again: its votes of slots from now on."""
+
+    now: int
+    region: int
+
+
 @dataclass
 class History:
     """All that happened to a monitor: its slots with their eligible regions, and a log in time order."""
@@ -71,7 +88,7 @@ class History:
     site: Site
     start: int
     slots: dict = field(default_factory=dict)  # slot -> eligible regions: its own, or others that stand in for them
-    log: list = field(default_factory=list)  # Heard, Swept and Looked
+    log: list = field(default_factory=list)  # Heard, Swept, Looked, Doubted and Trusted
 
 
 @dataclass(frozen=True)
@@ -122,7 +139,22 @@ def votes_of(history, slot, upto):
         if isinstance(event, Swept) and event.now >= history.site.watermark(slot):
             for region in history.slots[slot]:
                 votes.setdefault(region, NODATA)
-    return {region: vote for region, vote in votes.items() if region in history.slots[slot]}
+    return {
+        region: NODATA if doubted(history, slot, upto, region) else vote
+        for region, vote in votes.items()
+        if region in history.slots[slot]
+    }
+
+
+def doubted(history, slot, upto, region):
+    """Whether, by all that is known by then, the slot lies in a time in which the region was not trusted."""
+    mine = [e for e in history.log[: upto + 1] if isinstance(e, Doubted | Trusted) and e.region == region]
+    for i, event in enumerate(mine):
+        if isinstance(event, Doubted) and event.since <= slot:
+            ends = [later.now for later in mine[i:] if isinstance(later, Trusted)]
+            if not ends or slot < ends[0]:
+                return True
+    return False
 
 
 def closings(history):

@@ -44,11 +44,12 @@ class Watched:
         self.policy = policy_of(history.site)
         self.state = State.fresh(history.start)
         self.votes: dict[int, dict[int, Vote]] = {}
+        self.doubts: list[tuple[int, int, int | None]] = []  # region, first slot, end
         self.transitions = []
         self.closed = []
         self.intervals = [Interval(Status.PENDING, history.start, None)]
 
-    def store(self, event: spec.Heard | spec.Swept | spec.Looked) -> None:
+    def store(self, event: spec.Heard | spec.Swept | spec.Looked | spec.Doubted | spec.Trusted) -> None:
         """First write wins; a sweep writes NODATA for the votes that are missing past the watermark."""
         if isinstance(event, spec.Heard):
             self.votes.setdefault(event.slot, {}).setdefault(event.region, Vote(event.vote))
@@ -57,10 +58,22 @@ class Watched:
                 if slots.watermark(slot, self.policy.timeout_ms, self.site.lateness) <= event.now:
                     missing = dict.fromkeys(eligible, Vote.NODATA)
                     self.votes[slot] = missing | self.votes.get(slot, {})
+        if isinstance(event, spec.Doubted):
+            self.doubts.append((event.region, event.since, None))
+        if isinstance(event, spec.Trusted):
+            ended = [
+                (r, since, end or event.now) if r == event.region else (r, since, end) for r, since, end in self.doubts
+            ]
+            self.doubts = ended
+
+    def believed(self, slot: int) -> dict[int, Vote]:
+        """The votes of a slot; a region in doubt says nothing."""
+        in_doubt = {r for r, since, end in self.doubts if since <= slot and (end is None or slot < end)}
+        return {r: Vote.NODATA if r in in_doubt else vote for r, vote in self.votes.get(slot, {}).items()}
 
     def judge(self, now: int, next_slot: int = 0) -> Judgement:
         rounds = [
-            Round(slot, self.votes.get(slot, {}), None if eligible == self.policy.regions else eligible)
+            Round(slot, self.believed(slot), None if eligible == self.policy.regions else eligible)
             for slot, eligible in self.slots.items()
             if slot > self.state.judged_until
         ]
@@ -117,7 +130,7 @@ MOODS = {
 
 @st.composite
 def histories(draw: st.DrawFn, max_slots: int = 16) -> spec.History:
-    """Slots, votes and sweeps of one monitor, votes late, early, lost, doubled and out of order."""
+    """Slots, votes and sweeps of one monitor, votes late, early, lost, doubled, out of order, and not believed."""
     site = draw(sites())
     interval_s = site.interval // 1000
     runs = draw(st.lists(st.tuples(st.sampled_from([*MOODS, "blind", "down", "up"]), st.integers(1, 4)), min_size=1))
@@ -127,7 +140,7 @@ def histories(draw: st.DrawFn, max_slots: int = 16) -> spec.History:
     extra = draw(st.lists(st.tuples(st.integers(0, span), st.sampled_from([*MOODS])), max_size=4))
     moods_at = dict(zip(grid, moods, strict=True)) | {START + after: mood for after, mood in extra}
     due = {slot: mood for slot, mood in sorted(moods_at.items()) if mood != "blind"}
-    scarce, stalled = draw(st.booleans()), draw(st.booleans())
+    scarce, stalled, sick = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
     rnd = Random(draw(st.integers(0, 1 << 32)))
     regions = sorted(site.regions)
     eligible = {slot: _eligible(rnd, regions) if scarce else site.regions for slot in due}
@@ -139,7 +152,8 @@ def histories(draw: st.DrawFn, max_slots: int = 16) -> spec.History:
     sweeps = [spec.Swept(site.watermark(slot) + rnd.choice([0, 700, 90_000])) for slot in due if rnd.random() < 0.8]
     events = _stall(rnd, span, [*heard, *sweeps]) if stalled else [*heard, *sweeps]
     end = max([event.now for event in events], default=START) + rnd.choice([1, 200_000, 2_000_000])
-    log = sorted([*events, spec.Swept(end)], key=lambda event: event.now)
+    doubts = _doubts(rnd, span, sorted({*regions, *OTHERS})) if sick else []
+    log = sorted([*events, *doubts, spec.Swept(end)], key=lambda event: event.now)
     return spec.History(site, START, eligible, log)
 
 
@@ -155,6 +169,19 @@ def _stall(rnd: Random, span: int, events: list) -> list:
         *looks,
         *(replace(event, now=end) for event in caught),
     ]
+
+
+def _doubts(rnd: Random, span: int, regions: list[int]) -> list:
+    """Some regions are not trusted for a while, once or twice, from a little before it is noticed."""
+    found = []
+    for region in rnd.sample(regions, rnd.randint(1, len(regions))):
+        moments = sorted(START + each for each in rnd.sample(range(1, span + 600_000), 2 * rnd.randint(1, 2)))
+        for i, moment in enumerate(moments):
+            since = moment - rnd.choice([0, 20_000, 71_000])
+            found.append(spec.Trusted(moment, region) if i % 2 else spec.Doubted(moment, region, since))
+        if rnd.random() < 0.3:
+            found.pop()  # it lasts
+    return found
 
 
 def _eligible(rnd: Random, regions: list[int]) -> frozenset[int]:

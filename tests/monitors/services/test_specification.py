@@ -9,7 +9,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from incidents import services as incidents
 from incidents.models import Incident, Transition
 from monitors.domain import slots
-from monitors.models import ExtraSlot, Monitor, Pulse, Region, RegionWorker, Round, Schedule, State, StatusInterval
+from monitors.models import (
+    ExtraSlot,
+    Monitor,
+    Pulse,
+    Region,
+    RegionTrouble,
+    RegionWorker,
+    Round,
+    Schedule,
+    State,
+    StatusInterval,
+)
 from monitors.probes.base import Reason
 from monitors.services import judging, partitions
 from monitors.services import sweep as sweeping
@@ -105,8 +116,13 @@ def play(monitor, event):
             hear_everything_until(now + 1)
             State.objects.update(sweep_at=from_ms(0))
             return sweeping.sweep(from_ms(now))[0].changes
-        case spec.Looked(now):
-            return judging.judge_cases(judging.load_cases(judging.lock_states([monitor.pk])), now)
+        case spec.Doubted(now, region, since):
+            RegionTrouble.objects.create(
+                region_id=region, kind="canary", start=from_ms(now), doubted_from=from_ms(since)
+            )
+        case spec.Trusted(now, region):
+            RegionTrouble.objects.filter(region_id=region, end=None).update(end=from_ms(now))
+    return judging.judge_cases(judging.load_cases(judging.lock_states([monitor.pk])), event.now)
 
 
 def hear_everything_until(ms):
