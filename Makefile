@@ -16,7 +16,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input -q $(shell [ -w "$$HO
 # The type checker loads Django's settings; nothing listens at these addresses and nothing has to.
 TYPES_ENV := SECRET_KEY=types FIELD_KEYS=types DATABASE_URL=postgresql:///types REDIS_URL=redis://types BROKER_URL=redis://types
 
-.PHONY: help run test lint format types clean
+.PHONY: help run test faults lint format types clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ run: $(STAMP) ## Start Uptime here: http://127.0.0.1:8000 (PORT, HOST and DATA_D
 test: $(DEV_STAMP) lint types ## Run everything that must hold: lint, types, all tests (PYTEST_ARGS="-k name" for some)
 	@echo "== tests"
 	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+faults: $(DEV_STAMP) ## Try every fault of docs/reliability.md at full size, and print what each cost (PYTEST_ARGS="-k name" for some)
+	@FAULT_SIZE=$(or $(FAULT_SIZE),full) $(PY) -m pytest -n 0 -m faults $(PYTEST_ARGS) tests/faults
 
 lint: $(DEV_STAMP) ## Check style and formatting
 	@echo "== lint"

@@ -1,0 +1,196 @@
+"""One installation under load: its own servers behind proxies, three regions, and a farm of targets.
+
+The region `local` has its worker from the product's supervisor. `eu` and `us` are remote ones: their workers are
+started here, each with its own wire to the broker and its own environment, and nobody restarts them but the test.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psutil
+import psycopg
+
+from tests.faults.farm import HOME, Farm
+from tests.faults.proxy import Proxy
+from tests.helpers import wait_until
+from tests.product import ROOT, Product
+from uptime import embedded
+from uptime.lib.proc import Crew
+
+REMOTE = ("eu", "us")
+REGIONS = (HOME, *REMOTE)
+CALM_S = 90.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much runs, and how long a fault lasts."""
+
+    monitors: int
+    interval: int
+    timeout: int
+    fault_s: float  # the ordinary length of a fault
+    offline_after: int
+
+    @property
+    def lateness(self) -> float:
+        return min(10.0, max(2.0, self.interval / 3))
+
+
+SIZES = {"quick": Size(24, 3, 2, 6, 8), "full": Size(600, 10, 5, 60, 15)}
+SIZE_NAME = os.environ.get("FAULT_SIZE") or "quick"
+SIZE = SIZES[SIZE_NAME]
+
+
+class Remote:
+    """A region's worker on another machine, as far as one machine allows."""
+
+    def __init__(self, slug: str, key: str, wire: Proxy, folder: Path, **knobs: str) -> None:
+        self.slug, self.wire, self.log = slug, wire, folder / "log" / f"remote-{slug}.log"
+        self.env = {"PATH": os.environ["PATH"], "REGION_ID": slug, "REGION_KEY": key, "MALLOC_ARENA_MAX": "2"}
+        self.env |= {"BROKER_URL": f"redis://127.0.0.1:{wire.port}/0", "ALLOW_PRIVATE_TARGETS": "1"}
+        self.env |= {"BASE_URL": f"http://{slug}/", **knobs}  # the farm tells regions apart by it
+
+    def start(self, **knobs: str) -> None:
+        command = [sys.executable, "-m", "celery", "-A", "uptime.region", "worker", "-P", "threads", "-c", "8"]
+        command += ["-Q", f"checks.{self.slug}", "-n", f"{self.slug}@%h", "--loglevel", "INFO"]
+        command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=self.env | knobs, cwd=ROOT, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+class Stack:
+    """Everything, as a context manager; `targets` maps each monitor's id to its target at the farm."""
+
+    def __init__(self, folder: Path, size: Size = SIZE, **knobs: str) -> None:
+        folder.chmod(0o711)  # PostgreSQL may run as another user
+        folder.parent.chmod(0o711)
+        self.folder, self.size, self._knobs = folder, size, knobs
+        self.targets: dict[int, int] = {}
+        self.remotes: dict[str, Remote] = {}
+        self.crew = Crew(lambda name, text, log: None)
+        self.servers = folder / "servers"
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as steps:
+            self.servers.mkdir(mode=0o711)
+            steps.callback(self.crew.stop)
+            self.start_server(embedded.postgres(self.servers))
+            self.start_server(embedded.valkey(self.servers))
+            self.valkey_socket = str(embedded.socket_dir(self.servers) / "valkey.sock")
+            postgres_socket = str(embedded.socket_dir(self.servers) / embedded.POSTGRES_SOCKET)
+            self.broker = steps.enter_context(Proxy(self.valkey_socket))
+            self.database = steps.enter_context(Proxy(postgres_socket))
+            self.farm = steps.enter_context(Farm())
+            self.product = steps.enter_context(self._product())
+            self.product.sign_up()
+            for slug in REMOTE:
+                wire = steps.enter_context(Proxy(self.valkey_socket))
+                self.remotes[slug] = Remote(slug, self._add_region(slug), wire, self.folder / "data")
+                self.remotes[slug].start()
+                steps.callback(self.remotes[slug].stop)
+            self._watch()
+            self._steps = steps.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._steps.close()
+
+    # Servers
+    def start_server(self, server: embedded.Server) -> None:
+        self.crew.start(server.spec)
+        embedded.wait_until_ready(server, self.crew.children[server.spec.name])
+
+    def stop_server(self, name: str, number: int = signal.SIGTERM) -> embedded.Server:
+        """End it; returns what `start_server` takes to start it again."""
+        child = self.crew.children.pop(name)
+        child.process.send_signal(number)
+        child.process.wait(60)
+        return {"postgres": embedded.postgres, "valkey": embedded.valkey}[name](self.servers)
+
+    def sql(self, query: str, *values) -> list[tuple]:
+        """Asks PostgreSQL by a way of our own, whatever happens to the product's."""
+        with psycopg.connect(embedded.database_url(self.servers), autocommit=True) as connection:
+            return connection.execute(query, values).fetchall()
+
+    # Making it
+    def _product(self) -> Product:
+        broker, database = self.broker.port, self.database.port
+        return Product(
+            self.folder / "data",
+            DATABASE_URL=f"postgresql://uptime@127.0.0.1:{database}/uptime",
+            REDIS_URL=f"redis://127.0.0.1:{broker}/0",
+            REGION_OFFLINE_AFTER=str(self.size.offline_after),
+            **self._knobs,
+        )
+
+    def manage(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words], cwd=ROOT, env=self.product.env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def _add_region(self, slug: str) -> str:
+        """Returns its key, as `region add` prints it."""
+        return re.search(r"REGION_KEY=(\S+)", self.manage("region", "add", slug))[1]
+
+    def _watch(self) -> None:
+        wait_until(lambda: self.sql("SELECT count(*) FROM monitors_regionworker") == [(3,)], 60, 0.2, "regions are up")
+        for target in range(self.size.monitors):
+            url, interval, timeout = self.farm.url(target), self.size.interval, self.size.timeout
+            self.targets[self.product.add(url, check_frequency=interval, request_timeout=timeout)] = target
+        self.wait_until_calm(time.time())
+
+    # Looking
+    def wait_until_calm(self, since: float, seconds: float = CALM_S) -> None:
+        """Until every region has measured every monitor for a slot after `since`."""
+        wait_until(lambda: self.measured(since) == self._pairs(), seconds, 0.3, "every region measures every monitor")
+
+    def _pairs(self) -> int:
+        return len(self.targets) * len(REGIONS)
+
+    def measured(self, since: float) -> int:
+        query = "SELECT count(*) FROM (SELECT DISTINCT monitor_id, region_id FROM monitors_tick WHERE vote <> 'nodata'"
+        found = self.sql(query + " AND slot > to_timestamp(%s) AND monitor_id = ANY(%s)) found", since, [*self.targets])
+        return found[0][0]
+
+    def pids(self) -> list[int]:
+        """Every process of the product and of the remote workers."""
+        family = [psutil.Process(self.product.process.pid), *map(psutil.Process, self._remote_pids())]
+        return [each.pid for one in family for each in (one, *one.children(recursive=True))]
+
+    def _remote_pids(self) -> list[int]:
+        return [remote.process.pid for remote in self.remotes.values() if remote.process.poll() is None]
+
+    @contextlib.contextmanager
+    def frozen(self, *pids: int):
+        """These processes stand still meanwhile."""
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
