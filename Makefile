@@ -9,6 +9,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST_ARGS ?=
 PYTEST_WORKERS ?= 2
+BENCH_ARGS ?=
 # What is installed is known by a stamp named after the content of the requirements.
 STAMP := $(VENV)/.run-$(shell cat requirements.txt | cksum | cut -d' ' -f1)
 DEV_STAMP := $(VENV)/.dev-$(shell cat requirements.txt requirements-dev.txt | cksum | cut -d' ' -f1)
@@ -16,7 +17,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input -q $(shell [ -w "$$HO
 # The type checker loads Django's settings; nothing listens at these addresses and nothing has to.
 TYPES_ENV := SECRET_KEY=types FIELD_KEYS=types DATABASE_URL=postgresql:///types REDIS_URL=redis://types BROKER_URL=redis://types
 
-.PHONY: help run test faults lint format types clean
+.PHONY: help run test faults bench lint format types clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ test: $(DEV_STAMP) lint types ## Run everything that must hold: lint, types, all
 
 faults: $(DEV_STAMP) ## Try every fault of docs/reliability.md at full size, and print what each cost (PYTEST_ARGS="-k name" for some)
 	@FAULT_SIZE=$(or $(FAULT_SIZE),full) $(PY) -m pytest -n 0 -m faults $(PYTEST_ARGS) tests/faults
+
+bench: $(DEV_STAMP) ## Measure speed, delay and memory here, about 6 minutes (BENCH_ARGS=--help for parts)
+	@$(PY) -m bench $(BENCH_ARGS)
 
 lint: $(DEV_STAMP) ## Check style and formatting
 	@echo "== lint"

@@ -7,6 +7,7 @@ outcomes and signs of life leave sealed, all with the region's own key.
 import logging
 import os
 import socket
+import ssl
 import threading
 import time
 
@@ -33,6 +34,16 @@ def required(name: str) -> str:
     return value
 
 
+def authorities(path: str) -> str:
+    """A file of trusted authorities that can be used; empty stays empty."""
+    try:
+        if path:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:
+        raise EnvError(f"PROBE_CA_FILE is {path!r}, which holds no certificates in PEM form: {error}") from None
+    return path
+
+
 REGION = required("REGION_ID")
 KEY = key_bytes(required("REGION_KEY"))
 PREFIX = env("QUEUE_PREFIX")
@@ -54,6 +65,7 @@ engine = Engine(
     handles=env_int("PROBE_HANDLES", 400, least=1, most=5000),
     allow_private=env_bool("ALLOW_PRIVATE_TARGETS", False),
     link=env("BASE_URL"),
+    ca_file=authorities(env("PROBE_CA_FILE")),
 )
 
 

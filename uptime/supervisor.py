@@ -30,7 +30,15 @@ PORT_PATIENCE_S = 3.0  # a killed predecessor's last process lets go of the port
 RANK_FRONT, RANK_REGION, RANK_CENTRE, RANK_RESULTS = 10, 20, 30, 40  # what stops first; the servers stop last
 LEAN = {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}  # glibc otherwise keeps an arena for every thread
 PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
-REGION_KNOBS = ("LOG_LEVEL", "BASE_URL", "BROKER_URL", "QUEUE_PREFIX", "ALLOW_PRIVATE_TARGETS", "PROBE_HANDLES")
+REGION_KNOBS = (
+    "LOG_LEVEL",
+    "BASE_URL",
+    "BROKER_URL",
+    "QUEUE_PREFIX",
+    "ALLOW_PRIVATE_TARGETS",
+    "PROBE_HANDLES",
+    "PROBE_CA_FILE",
+)
 
 
 # How to see in a process of its own that a server the environment names is there; drivers would stay in our memory.

@@ -1,0 +1,198 @@
+"""`make bench`: what a check costs, how many a second are kept up, how punctually, and in how much memory.
+
+All parts but `soak` run by default, about six minutes. `make bench BENCH_ARGS="http"` runs one; --help tells the rest.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import floor, measure
+from bench.installation import COLUMNS, Installation
+from bench.target import Target
+
+INTERVAL = 5  # seconds between the checks of a monitor, so that a stretch holds each one a few times
+WARM_S = 6.0
+HANGING_WARM_S = 14.0  # longer than the timeout of 10 s, so that as many hang as ever will
+
+
+@dataclass
+class Bench:
+    """What every part needs."""
+
+    installation: Installation
+    target: Target
+    options: argparse.Namespace
+    floors: dict[str, list[float]] = field(default_factory=lambda: {"http": [], "https": []})
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def floor(self, scheme: str) -> None:
+        """One round of the C load generator, while the product has nothing to do."""
+        if floor.tool():
+            self.floors[scheme].append(floor.measure(self.url(scheme), self.options.floor_seconds).ms)
+
+    def floor_ms(self, scheme: str) -> float | None:
+        return measure.middle(self.floors[scheme]) if self.floors[scheme] else None
+
+    def url(self, scheme: str) -> str:
+        return self.target.https if scheme == "https" else self.target.http
+
+    def stretch(self, scheme: str, rate: int, hanging: float = 0.0) -> measure.Stretch:
+        """Load monitors that make `rate` checks a second, watch, and take them away again."""
+        count = rate * INTERVAL
+        slow = round(count * hanging)
+        targets = {self.url(scheme): count - slow} | ({self.target.hanging: slow} if slow else {})
+        self.installation.load(targets, INTERVAL)
+        warm = HANGING_WARM_S if slow else WARM_S
+        found = measure.watch(self.installation, warm, self.options.seconds)
+        self.installation.unload()
+        return found
+
+    def rounds(self, scheme: str, rate: int) -> measure.Stretch:
+        """Floor and product in turns; the product's median."""
+        found = []
+        for _ in range(self.options.rounds):
+            self.floor(scheme)
+            found.append(self.stretch(scheme, rate))
+        return measure.median(found)
+
+    def show(self, *rows: tuple[str, measure.Stretch, str]) -> None:
+        lines = [measure.row(name, stretch, self.floor_ms(scheme)) for name, stretch, scheme in rows]
+        self.say(measure.table([measure.HEAD, *lines]))
+
+
+# The parts, in the order they run -------------------------------------------------------------------------------------
+def memory(bench: Bench) -> None:
+    """`make run` with 1,000 monitors every 30 s: what all its processes occupy together."""
+    bench.installation.load({bench.target.http: 1000}, 30)
+    time.sleep(35)
+    used = bench.installation.memory()
+    bench.say(measure.table(measure.memory_rows(used)))
+    bench.installation.unload()
+
+
+def http(bench: Bench) -> None:
+    """CPU milliseconds per http check at an even load, beside the floor of the same rounds."""
+    _even(bench, "http", bench.options.rate)
+
+
+def https(bench: Bench) -> None:
+    """The same with a full TLS handshake and a verified certificate per check."""
+    _even(bench, "https", bench.options.https_rate)
+
+
+def _even(bench: Bench, scheme: str, rate: int) -> None:
+    found = bench.rounds(scheme, rate)
+    if floors := bench.floors[scheme]:
+        bench.say(f"floor ({floor.tool()}, fresh connections): {measure.middle(floors):.3f} ms")
+    bench.show((f"{scheme}, {rate:,}/s", found, scheme))
+
+
+def hanging(bench: Bench) -> None:
+    """More than it can do, with healthy targets and with 1 % that accept and never answer; 1 and 2 workers."""
+    offered = bench.options.most
+    rows = [("1 worker, 0 % hang", bench.stretch("http", offered)), _hang(bench, "1 worker, 1 % hang", offered)]
+    helper = bench.installation.add_worker()
+    rows += [("2 workers, 0 % hang", bench.stretch("http", offered)), _hang(bench, "2 workers, 1 % hang", offered)]
+    bench.installation.drop_worker(helper)
+    bench.show(*((name, stretch, "http") for name, stretch in rows))
+    for healthy, slow in ((0, 1), (2, 3)):
+        share = rows[slow][1].per_second / rows[healthy][1].per_second
+        bench.say(f"{rows[slow][0]}: {share:.2f} of the healthy throughput")
+
+
+def _hang(bench: Bench, name: str, offered: int) -> tuple[str, measure.Stretch]:
+    return name, bench.stretch("http", offered, hanging=0.01)
+
+
+def idle(bench: Bench) -> None:
+    """100,000 monitors, first with nothing due, then with about a hundred due each second."""
+    installation = bench.installation
+    installation.load({bench.target.http: bench.options.idle}, 86_400)
+    bench.say(f"{bench.options.idle:,} monitors:")
+    rows = [("", *COLUMNS)]
+    for name, claimed in (("nothing due", 0), ("1,000 due each second", 1000)):
+        rows.append((f"CPU ms a second, {name}", *_second(installation, claimed)))
+    bench.say(measure.table(rows))
+    installation.unload()
+
+
+def _second(installation: Installation, claimed: int, seconds: int = 10) -> list[str]:
+    """CPU milliseconds per second while so many monitors become due in each."""
+    installation.sql("UPDATE monitors_schedule SET next_slot_at = now() + interval '1 day'")
+    time.sleep(3)
+    before = installation.cpu()
+    for _ in range(seconds):
+        if claimed:
+            installation.sql(
+                "UPDATE monitors_schedule SET next_slot_at = date_trunc('milliseconds', now() + interval '1500 ms') "
+                "WHERE monitor_id IN (SELECT monitor_id FROM monitors_schedule ORDER BY random() LIMIT %s)",
+                claimed,
+            )
+        time.sleep(1)
+    after = installation.cpu()
+    return [f"{1000 * (after[role] - before[role]) / seconds:.1f}" for role in COLUMNS]
+
+
+def soak(bench: Bench) -> None:
+    """20,000 monitors every 30 s for ten minutes: missed slots, delay, disk per day, memory."""
+    installation, options = bench.installation, bench.options
+    before = installation.sql("SELECT pg_database_size(current_database())")[0][0]
+    installation.load({bench.target.http: options.soak_monitors}, 30)
+    found = measure.watch(installation, 35.0, options.soak_seconds)
+    grown = installation.sql("SELECT pg_database_size(current_database())")[0][0] - before
+    ticks = installation.ticks()
+    used = installation.memory()
+    bench.show((f"{options.soak_monitors:,} every 30 s", found, "http"))
+    expected = options.soak_monitors * found.seconds / 30
+    bench.say(f"slots due {expected:,.0f}, checked {found.checks:,}, no data {found.missed:,}")
+    bench.say(f"disk: {grown / 2**20:,.0f} MB for {ticks:,} ticks, {grown / ticks:,.0f} bytes each,")
+    bench.say(f"      {options.soak_monitors * 2880 * grown / ticks / 2**30:.1f} GB a day")
+    bench.say(measure.table(measure.memory_rows(used)))
+    installation.unload()
+
+
+PARTS: dict[str, Callable[[Bench], None]] = {each.__name__: each for each in (memory, http, https, hanging, idle, soak)}
+DEFAULT = [name for name in PARTS if name != "soak"]
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=DEFAULT, metavar="part")
+    parser.add_argument("--rate", type=int, default=2000, help="http checks a second")
+    parser.add_argument("--https-rate", type=int, default=300, help="https checks a second")
+    parser.add_argument("--most", type=int, default=4000, help="http checks a second offered by `hanging`")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of one measured stretch")
+    parser.add_argument("--floor-seconds", type=int, default=2)
+    parser.add_argument("--idle", type=int, default=100_000, help="monitors of the part `idle`")
+    parser.add_argument("--soak-monitors", type=int, default=20_000)
+    parser.add_argument("--soak-seconds", type=float, default=600.0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="up-bench-target-") as folder, Target(Path(folder) / "target") as target:
+        knobs = {"ALLOW_PRIVATE_TARGETS": "1", "PROBE_CA_FILE": str(target.ca_file)}
+        with Installation(**knobs) as installation:
+            print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
+            print(f"load {os.getloadavg()[0]:.1f}; target: {target.kind}; floor: {floor.tool() or 'none'}")
+            print("CPU in milliseconds per check (user and system), delay from slot to start", flush=True)
+            bench = Bench(installation, target, options)
+            for name in options.parts:
+                print(f"\n== {name}: {' '.join((PARTS[name].__doc__ or '').split())}", flush=True)
+                PARTS[name](bench)
+    print(f"\nTook {time.monotonic() - began:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()
