@@ -1,95 +1,185 @@
-"""Response times over the last hours, as the chart of a monitor's page and the table behind it want them.
+"""Response times over the last hour up to the last year, as the chart of a monitor's page and its table want them.
 
-Raw ticks of at most a day, averaged by the database: what leaves it is as small for a check every second as for one
-every hour.
+Read from the coarsest level that can show a step, and the newest part, which is not rolled up yet, from finer ones; the
+database sums up, so what leaves it is as small for a check every second as for one every hour.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from django.db.models import Avg, DateTimeField, DurationField, F, Func, Q, Value
+from django.db.models import Q
 from django.utils import timezone
 
-from monitors.domain.verdict import Status, Vote
-from monitors.models import Region, Tick
-from monitors.times import EPOCH
+from monitors.domain import histogram
+from monitors.domain.verdict import Status
+from monitors.models import Region, RolledUp
+from monitors.models.levels import DAYS, FIVE_MINUTES, FIVES, HOURS, PHASES, TICKS, Sum, Window, floor, read
 
-RANGES = {1: "1 h", 6: "6 h", 24: "24 h"}
-POINTS = 360  # as many as a chart of usual width can show apart
-PHASES = ("dns", "connect", "tls", "first_byte", "transfer")
+P95 = 0.95
 
 
-def series(monitor, hours, now=None, points=POINTS):
-    """Mean response times (ms) per region and step of the last `hours`, and the times it was not up; JSON-able.
+@dataclass(frozen=True)
+class Range:
+    """How far a chart reaches back, in what steps, and how many seconds a row of its table stands for."""
+
+    title: str
+    span: timedelta
+    step: int
+    row: int
+    row_title: str
+
+    def step_for(self, interval):
+        """Seconds per point, so that no step is without a check: a multiple of the interval, or of what is stored."""
+        unit = interval if self.step < FIVE_MINUTES.total_seconds() else self.step
+        return -(-max(self.step, interval) // unit) * unit
+
+
+RANGES = {  # some 360 points each: as many as a chart of usual width can show apart
+    "1h": Range("1 h", timedelta(hours=1), 10, 300, "5 minutes from"),
+    "24h": Range("24 h", timedelta(days=1), 300, 3600, "Hour"),
+    "7d": Range("7 d", timedelta(days=7), 1800, 21_600, "6 hours from"),
+    "30d": Range("30 d", timedelta(days=30), 7200, 86_400, "Day from"),
+    "90d": Range("90 d", timedelta(days=90), 21_600, 259_200, "3 days from"),
+    "1y": Range("1 y", timedelta(days=365), 86_400, 604_800, "Week from"),
+}
+FIRST = "1h"
+
+
+@dataclass(frozen=True)
+class Point:
+    """The good checks of one region in one step, in milliseconds; `phases` add up to the mean."""
+
+    mean: float
+    p95: float
+    low: float
+    high: float
+    phases: list[float | None]
+
+
+def series(monitor, name, now=None):
+    """Response times (ms) per region and step of a range, and the times it was not up; JSON-able.
 
     Times are seconds since the epoch; `times[i]` is the begin of a step, and every column has one value for each.
     """
-    now = now or timezone.now()
-    step = _step(monitor.interval, hours, points)
-    begin = int((now - timedelta(hours=hours)).timestamp()) // step * step
+    now, wanted = now or timezone.now(), RANGES[name]
+    step = wanted.step_for(monitor.interval)
+    begin = _begin(now, wanted.span, step)
     times = list(range(begin, int(now.timestamp()) + 1, step))
-    columns = _columns(monitor, begin, step, len(times))
-    regions = [{"name": name, **columns[pk]} for pk, name in Region.objects.values_list("pk", "name") if pk in columns]
+    found = points(monitor, _moment(begin), step, now)
     return {
         "from": begin,
         "to": int(now.timestamp()),
         "step": step,
         "times": times,
         "phases": PHASES,
-        "regions": regions,
-        "intervals": _not_up(monitor, begin, now),
+        "regions": [{"name": place, **_columns(found[pk], times)} for pk, place in _places(found)],
+        "intervals": _not_up(monitor, begin, now, step),
     }
 
 
-def _step(interval, hours, points):
-    """Seconds per point: a multiple of the interval, so that no step is without a check."""
-    least = max(interval, hours * 3600 // points)
-    return -(-least // interval) * interval
+def table(monitor, name, now=None):
+    """A range as a table: region names, and (begin of the row, [a Point or None of each]), newest first."""
+    now, wanted = now or timezone.now(), RANGES[name]
+    begin = _begin(now, wanted.span, wanted.row)
+    found = points(monitor, _moment(begin), wanted.row, now)
+    places = _places(found)
+    starts = range(begin, int(now.timestamp()) + 1, wanted.row)
+    rows = [(_moment(at), [found[pk].get(at) for pk, _ in places]) for at in reversed(starts)]
+    return {
+        "title": wanted.row_title,
+        "names": [place for _, place in places],
+        "rows": [row for row in rows if any(row[1])],
+    }
 
 
-def _columns(monitor, begin, step, length):
-    """{region id: {"response": [...], "dns": [...], ...}}, averaged by the database."""
-    bucket = Func(
-        Value(timedelta(seconds=step), output_field=DurationField()),
-        F("slot"),
-        Value(EPOCH, output_field=DateTimeField()),
-        function="date_bin",
-        output_field=DateTimeField(),
+def points(monitor, begin, step, now):
+    """{region id: {begin of a step in seconds: Point}} since `begin`."""
+    groups = defaultdict(list)
+    for each in history(monitor, begin, step, now):
+        groups[each.region, int(each.start.timestamp())].append(each)
+    found = defaultdict(dict)
+    for (region, at), sums in groups.items():
+        if point := point_of(sums):
+            found[region][at] = point
+    return found
+
+
+def history(monitor, begin, step, now):
+    """Sums since `begin` by `step` seconds; a step that several levels have a part of comes in as many parts."""
+    rolled = RolledUp.objects.filter(monitor=monitor).values_list("until", flat=True).first() or begin
+    found: list[Sum] = []
+    for level in (DAYS, HOURS, FIVES, TICKS):
+        if level is TICKS:
+            end = now + FIVE_MINUTES
+        elif step % level.width.total_seconds():
+            continue
+        else:
+            end = floor(rolled, level.width)
+        if end > begin:
+            found += read(level, timedelta(seconds=step), [Window(monitor.pk, begin, end)])
+            begin = end
+    return found
+
+
+def point_of(sums: Iterable[Sum]):
+    """The Point of all of these together; None without a good check."""
+    good = [each for each in sums if each.histogram]
+    if not good:
+        return None
+    counted = histogram.merge(histogram.unpack(each.histogram) for each in good)
+    checks, p95 = histogram.total(counted), histogram.percentile(counted, P95) or 0.0
+    low, high = min(each.low or 0.0 for each in good), max(each.high or 0.0 for each in good)
+    spent = [[ms for each in good if (ms := getattr(each, f"{phase}_sum")) is not None] for phase in PHASES]
+    return Point(
+        mean=sum(each.response_sum or 0.0 for each in good) / checks,
+        p95=max(low, min(high, p95)),  # of few checks these are nearer than 2 %
+        low=low,
+        high=high,
+        phases=[sum(some) / checks if some else None for some in spent],
     )
-    means = {name: Avg(f"{name}_ms") for name in ("response", *PHASES)}
-    ticks = Tick.objects.filter(monitor=monitor, slot__gte=datetime.fromtimestamp(begin, UTC), vote=Vote.UP)
-    columns: dict[int, dict[str, list[float | None]]] = {}
-    rows: Iterable[Any] = ticks.order_by().values("region_id", bucket=bucket).annotate(**means)
-    for row in rows:
-        index = (int(row["bucket"].timestamp()) - begin) // step
-        mine = columns.setdefault(row["region_id"], {name: [None] * length for name in means})
-        if 0 <= index < length:
-            for name in means:
-                mine[name][index] = None if row[name] is None else round(row[name], 1)
-    return columns
 
 
-def _not_up(monitor, begin, now):
-    """The stretches since `begin` in which it was not up: [status, from, to]."""
-    start = datetime.fromtimestamp(begin, UTC)
-    found = monitor.intervals.filter(
-        Q(end=None) | Q(end__gt=start), status__in=[Status.DOWN, Status.NODATA, Status.PAUSED]
-    )
-    return [
-        [each.status, int(max(each.start, start).timestamp()), int((each.end or now).timestamp())]
-        for each in found.order_by("start")
-    ]
+def _begin(now, span, step):
+    return int((now - span).timestamp()) // step * step
 
 
-def hourly(monitor, now=None):
-    """The chart as a table: (hour, {region name: mean ms or None}) of the last 24 hours, newest first."""
-    now = now or timezone.now()
-    begin = int((now - timedelta(days=1)).timestamp()) // 3600 * 3600
-    columns = _columns(monitor, begin, 3600, 25)
-    names = [(pk, name) for pk, name in Region.objects.values_list("pk", "name") if pk in columns]
-    rows = [
-        (datetime.fromtimestamp(begin + hour * 3600, UTC), [columns[pk]["response"][hour] for pk, _ in names])
-        for hour in range(25)
-    ]
-    return {"names": [name for _, name in names], "rows": [row for row in reversed(rows) if any(row[1])]}
+def _moment(seconds):
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _places(found):
+    return [(pk, name) for pk, name in Region.objects.values_list("pk", "name") if found.get(pk)]
+
+
+def _columns(mine, times):
+    """One list for each thing that is drawn, with a value or None for each of `times`."""
+    names = ("response", "p95", "low", "high", *PHASES)
+    rows = [_numbers(mine.get(at), len(names)) for at in times]
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _numbers(point, length):
+    if point is None:
+        return [None] * length
+    numbers = [point.mean, point.p95, point.low, point.high, *point.phases]
+    return [None if ms is None else round(ms, 1) for ms in numbers]
+
+
+def _not_up(monitor, begin, now, step):
+    """The stretches since `begin` in which it was not up: [status, from, to].
+
+    Those of one status that are less than a quarter of a step apart are one: they could not be seen apart.
+    """
+    start = _moment(begin)
+    missing = Q(end=None) | Q(end__gt=start)
+    rows = monitor.intervals.filter(missing, status__in=[Status.DOWN, Status.NODATA, Status.PAUSED])
+    found: list[list] = []
+    for each in rows.order_by("start"):
+        since, until = int(max(each.start, start).timestamp()), int((each.end or now).timestamp())
+        if found and found[-1][0] == each.status and since - found[-1][2] < step / 4:
+            found[-1][2] = until
+        else:
+            found.append([each.status, since, until])
+    return found

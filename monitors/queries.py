@@ -27,7 +27,7 @@ from monitors.times import to_ms
 PER_PAGE = 50
 CHECKS_PER_PAGE = 25
 A_DAY = timedelta(days=1)
-SPANS = [("24 hours", A_DAY), ("7 days", timedelta(days=7)), ("30 days", timedelta(days=30))]
+SPANS = [("24 hours", A_DAY), *((f"{days} days", timedelta(days=days)) for days in (7, 30, 90, 365))]
 SORTS = {"status": "Status", "name": "Name", "response": "Slowest", "checked": "Last check", "newest": "Newest"}
 FILTERS = {
     "all": "All",

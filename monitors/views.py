@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from monitors import charts, live, queries
+from monitors import availability, charts, live, queries
 from monitors.forms import MonitorForm
 from monitors.fragments import live_part
 from monitors.models import Region
@@ -89,8 +89,11 @@ def _query(listing, **changes):
 @require_safe
 def detail(request, pk):
     monitor = _monitor(request, pk)
-    context = _detail(request, monitor) | {"ranges": charts.RANGES.items(), "hourly": charts.hourly(monitor)}
-    return render(request, "monitors/detail.html", context)
+    chosen = request.GET.get("range", charts.FIRST)
+    if chosen not in charts.RANGES:
+        raise Http404("There is no such range.")
+    chart = {"ranges": charts.RANGES.items(), "chosen": chosen, "table": charts.table(monitor, chosen)}
+    return render(request, "monitors/detail.html", _detail(request, monitor) | chart)
 
 
 @fragment
@@ -101,12 +104,12 @@ def summary(request, pk):
 @login_required
 @require_safe
 def series(request, pk):
-    """The chart's data: `?hours=` 1, 6 or 24."""
+    """The chart's data: `?range=` one of charts.RANGES."""
     monitor = _monitor(request, pk)
-    hours = request.GET.get("hours", "1")
-    if hours not in map(str, charts.RANGES):
+    chosen = request.GET.get("range", charts.FIRST)
+    if chosen not in charts.RANGES:
         raise Http404("There is no such range.")
-    return JsonResponse(charts.series(monitor, int(hours)), headers={"Cache-Control": "private, no-store"})
+    return JsonResponse(charts.series(monitor, chosen), headers={"Cache-Control": "private, no-store"})
 
 
 def _detail(request, monitor):
@@ -123,6 +126,7 @@ def _detail(request, monitor):
         "regions": regions,
         "down_regions": [region for region in regions if region.sees_down],
         "uptimes": [(title, known[span][monitor.pk]) for title, span in queries.SPANS],
+        "days": availability.days(monitor, now),
         "average": queries.average_24h(monitor, now),
         "checks": checks,
         "incidents": queries.incidents(monitor),

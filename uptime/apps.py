@@ -1,5 +1,7 @@
 """System checks: a misconfiguration is told before it hurts, with an id and the way out."""
 
+from itertools import pairwise
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
@@ -11,6 +13,7 @@ class UptimeConfig(AppConfig):
 
     def ready(self):
         checks.register(check_private_targets, checks.Tags.security)
+        checks.register(check_retention)
         checks.register(check_database_version, checks.Tags.database)
 
 
@@ -25,6 +28,22 @@ def check_private_targets(app_configs, **kwargs):
             )
         ]
     return []
+
+
+LEVELS = ("TICK_RETENTION_DAYS", "FIVE_MINUTE_RETENTION_DAYS", "HOUR_RETENTION_DAYS", "DAY_RETENTION_DAYS")
+
+
+def check_retention(app_configs, **kwargs):
+    """Coarser history is made from finer and shown for the time before it: it is not dropped first."""
+    return [
+        checks.Error(
+            f"{coarser} is {getattr(settings, coarser)}, less than {finer}, which is {getattr(settings, finer)}.",
+            hint=f"Set {coarser} to {getattr(settings, finer)} or more, or {finer} to less.",
+            id="uptime.E002",
+        )
+        for finer, coarser in pairwise(LEVELS)
+        if getattr(settings, coarser) < getattr(settings, finer)
+    ]
 
 
 def check_database_version(app_configs, databases=None, **kwargs):

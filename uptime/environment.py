@@ -45,6 +45,9 @@ KNOBS = (  # every variable of uptime/settings.py; docs/configuration.md explain
     "DEFAULT_CHECK_INTERVAL",
     "ALLOW_PRIVATE_TARGETS",
     "TICK_RETENTION_DAYS",
+    "FIVE_MINUTE_RETENTION_DAYS",
+    "HOUR_RETENTION_DAYS",
+    "DAY_RETENTION_DAYS",
     "REGION_OFFLINE_AFTER",
     "LOG_LEVEL",
 )

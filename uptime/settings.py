@@ -260,6 +260,9 @@ USE_I18N = False
 DEFAULT_CHECK_INTERVAL = env_int("DEFAULT_CHECK_INTERVAL", 30, least=1, most=86_400)
 ALLOW_PRIVATE_TARGETS = env_bool("ALLOW_PRIVATE_TARGETS", False)
 TICK_RETENTION_DAYS = env_int("TICK_RETENTION_DAYS", 30, least=2, most=3650)
+FIVE_MINUTE_RETENTION_DAYS = env_int("FIVE_MINUTE_RETENTION_DAYS", 30, least=2, most=3650)
+HOUR_RETENTION_DAYS = env_int("HOUR_RETENTION_DAYS", 180, least=2, most=3650)
+DAY_RETENTION_DAYS = env_int("DAY_RETENTION_DAYS", 1095, least=2, most=36_500)
 REGION_OFFLINE_AFTER = env_int("REGION_OFFLINE_AFTER", 15, least=6, most=600)  # seconds without a sign of life
 
 # Logs --------------------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from incidents import services as incidents
 from monitors import live
-from monitors.models import Region
+from monitors.models import DayRollup, HourRollup, Region
+from monitors.models.levels import FIVES
 from monitors.probes.base import Check, Reason
-from monitors.services import edit, partitions, regions, retention
+from monitors.services import edit, partitions, regions, retention, rollups
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
@@ -52,19 +53,31 @@ def beacon() -> None:
     app.send_task("record", args=["", sealed], queue=_results_queue(), argsrepr="<beacon>")
 
 
+@periodic(every=60, queue=WORK)
+def roll_up() -> None:
+    """Roll up what is complete by now; a backlog piece by piece, at most a minute at a time."""
+    started = timezone.now()
+    while rollups.roll_up(started) and timezone.now() - started < timedelta(seconds=50):
+        pass
+
+
 @periodic(every=3600, queue=WORK)
 def make_partitions() -> None:
     """Make next week's partitions of the large tables, and drop those older than the retention."""
     today = timezone.now().date()
     partitions.ensure_partitions(today)
     partitions.drop_partitions(today - timedelta(days=settings.TICK_RETENTION_DAYS))
+    partitions.drop_partitions(today - timedelta(days=settings.FIVE_MINUTE_RETENTION_DAYS), FIVES.table)
 
 
 @periodic(every=600, queue=WORK)
 def prune() -> None:
-    """Remove rounds, gaps and dead letters older than the ticks they belong to, and sessions that have ended."""
+    """Remove what is older than the ticks it belongs to, roll-ups too old to be shown, and sessions that have ended."""
+    now = timezone.now()
     SessionStore.clear_expired()
-    retention.prune(timezone.now() - timedelta(days=settings.TICK_RETENTION_DAYS))
+    retention.prune(now - timedelta(days=settings.TICK_RETENTION_DAYS))
+    retention.prune_rollups(HourRollup, now - timedelta(days=settings.HOUR_RETENTION_DAYS))
+    retention.prune_rollups(DayRollup, now - timedelta(days=settings.DAY_RETENTION_DAYS))
 
 
 @periodic(every=300, queue=WORK)

@@ -6,7 +6,9 @@ happened, not from when we noticed. VALIDATING is no status of an interval: such
 until it turns out to be up since the first good round. Times are UTC milliseconds.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from monitors.domain.slots import Ms
@@ -57,16 +59,32 @@ def seconds_by_status(intervals: Iterable[Interval], since: Ms, until: Ms) -> di
     return {status: ms / 1000 for status, ms in spent.items()}
 
 
+def seconds_by_stretch(intervals: Iterable[Interval], edges: Sequence[Ms]) -> list[dict[Status, float]]:
+    """`seconds_by_status` of each stretch between two neighbouring edges, which ascend: of each day, for example.
+
+    Looks at each interval once, so that a monitor that changed its status all year long costs no more than it must.
+    """
+    stretches = list(pairwise(edges))
+    found: list[list[Interval]] = [[] for _ in stretches]
+    for each in intervals:
+        at = max(0, bisect_right(edges, each.start) - 1)
+        while at < len(stretches) and (each.end is None or stretches[at][0] < each.end):
+            found[at].append(each)
+            at += 1
+    return [seconds_by_status(some, start, end) for some, (start, end) in zip(found, stretches, strict=True)]
+
+
 def uptime(intervals: Iterable[Interval], since: Ms, until: Ms) -> Uptime:
-    """Uptime and its coverage within [since, until).
+    """Uptime and its coverage within [since, until)."""
+    return measured(seconds_by_status(intervals, since, until))
+
+
+def measured(spent: Mapping[Status, float]) -> Uptime:
+    """Uptime and its coverage, of the seconds spent in each status.
 
     Only UP and DOWN are measured. NODATA lowers the coverage; time pending, paused or in maintenance
     lowers nothing, since nobody asked for it to be measured.
     """
-    spent = seconds_by_status(intervals, since, until)
     up, down, blind = (spent.get(status, 0.0) for status in (Status.UP, Status.DOWN, Status.NODATA))
-    measured = up + down
-    return Uptime(
-        ratio=up / measured if measured else None,
-        coverage=measured / (measured + blind) if measured else 0.0,
-    )
+    seen = up + down
+    return Uptime(ratio=up / seen if seen else None, coverage=seen / (seen + blind) if seen else 0.0)

@@ -9,6 +9,28 @@ from django.conf import settings
 from django.db import migrations, models
 
 
+def rollup_fields():
+    """The columns of each level of roll-ups, in the order that wastes no byte between them."""
+    return [
+        ('pk', models.CompositePrimaryKey('monitor_id', 'region_id', 'start', blank=True, editable=False, primary_key=True, serialize=False)),
+        ('monitor', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='monitors.monitor')),
+        ('start', models.DateTimeField()),
+        ('up', models.PositiveIntegerField()),
+        ('down', models.PositiveIntegerField()),
+        ('nodata', models.PositiveIntegerField()),
+        ('low', uptime.lib.fields.RealField(null=True)),
+        ('high', uptime.lib.fields.RealField(null=True)),
+        ('response_sum', uptime.lib.fields.RealField(null=True)),
+        ('dns_sum', uptime.lib.fields.RealField(null=True)),
+        ('connect_sum', uptime.lib.fields.RealField(null=True)),
+        ('tls_sum', uptime.lib.fields.RealField(null=True)),
+        ('first_byte_sum', uptime.lib.fields.RealField(null=True)),
+        ('transfer_sum', uptime.lib.fields.RealField(null=True)),
+        ('region', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='monitors.region')),
+        ('histogram', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), default=list, help_text='Packed as domain.histogram says.', size=None)),
+    ]
+
+
 class Migration(migrations.Migration):
 
     initial = True
@@ -246,6 +268,34 @@ class Migration(migrations.Migration):
             options={
                 'indexes': [models.Index(condition=models.Q(('claimed_at', None)), fields=['slot'], name='extra_slot_due')],
                 'constraints': [models.UniqueConstraint(fields=('monitor', 'slot'), name='extra_slot_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RolledUp',
+            fields=[
+                ('monitor', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='rolled_up', serialize=False, to='monitors.monitor')),
+                ('until', models.DateTimeField(help_text='The begin of the first five minutes that are not rolled up.')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='FiveMinuteRollup',
+            fields=rollup_fields(),
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
+            name='HourRollup',
+            fields=rollup_fields(),
+            options={
+                'indexes': [models.Index(fields=['start'], name='hour_rollup_start')],
+            },
+        ),
+        migrations.CreateModel(
+            name='DayRollup',
+            fields=rollup_fields(),
+            options={
+                'indexes': [models.Index(fields=['start'], name='day_rollup_start')],
             },
         ),
         migrations.AddIndex(

@@ -1,4 +1,4 @@
-"""Turn the tick table into one partitioned by day; Django's schema editor cannot say that."""
+"""Turn the tables of ticks and of five-minute roll-ups into ones partitioned by day; Django cannot say that."""
 
 from datetime import UTC, datetime
 
@@ -7,12 +7,12 @@ from django.db import migrations
 from monitors.services.partitions import ensure_partitions
 
 PARTITION = """
-ALTER TABLE monitors_tick RENAME TO monitors_tick_plain;
-CREATE TABLE monitors_tick (
-    LIKE monitors_tick_plain INCLUDING DEFAULTS INCLUDING CONSTRAINTS,
-    PRIMARY KEY (monitor_id, region_id, slot)
-) PARTITION BY RANGE (slot);
-DROP TABLE monitors_tick_plain;
+ALTER TABLE {table} RENAME TO {table}_plain;
+CREATE TABLE {table} (
+    LIKE {table}_plain INCLUDING DEFAULTS INCLUDING CONSTRAINTS,
+    PRIMARY KEY (monitor_id, region_id, {key})
+) PARTITION BY RANGE ({key});
+DROP TABLE {table}_plain;
 """
 
 
@@ -23,6 +23,7 @@ def first_partitions(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("monitors", "0001_initial")]
     operations = [
-        migrations.RunSQL(PARTITION, migrations.RunSQL.noop),
+        migrations.RunSQL(PARTITION.format(table="monitors_tick", key="slot"), migrations.RunSQL.noop),
+        migrations.RunSQL(PARTITION.format(table="monitors_fiveminuterollup", key="start"), migrations.RunSQL.noop),
         migrations.RunPython(first_partitions, migrations.RunPython.noop),
     ]

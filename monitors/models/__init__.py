@@ -5,17 +5,23 @@ from monitors.models.history import Gap, Round, StatusInterval, Tick
 from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, Schedule, State, WhenBlind
 from monitors.models.pipeline import DeadLetter, Pulse
 from monitors.models.regions import Region, RegionTrouble, RegionWorker
+from monitors.models.rollups import DayRollup, FiveMinuteRollup, HourRollup, RolledUp, Rollup
 
 __all__ = [
     "STATUSES",
+    "DayRollup",
     "DeadLetter",
     "ExtraSlot",
+    "FiveMinuteRollup",
     "Gap",
+    "HourRollup",
     "Monitor",
     "Pulse",
     "Region",
     "RegionTrouble",
     "RegionWorker",
+    "RolledUp",
+    "Rollup",
     "Round",
     "Schedule",
     "State",

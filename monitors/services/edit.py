@@ -10,7 +10,17 @@ from django.db import transaction
 
 from monitors.domain.slots import default_timeout, next_slot
 from monitors.domain.verdict import Status
-from monitors.models import ExtraSlot, Monitor, Region, Schedule, State, StatusInterval
+from monitors.models import (
+    DayRollup,
+    ExtraSlot,
+    HourRollup,
+    Monitor,
+    Region,
+    Round,
+    Schedule,
+    State,
+    StatusInterval,
+)
 from monitors.services.changes import StatusChange, move
 from monitors.times import from_ms, now_ms, to_ms
 
@@ -126,8 +136,9 @@ def purge(before: datetime, most: int = 20) -> int:
         with transaction.atomic():
             monitor = Monitor.objects.select_for_update().filter(pk=pk, deleted_at__lt=before).first()
             if monitor:  # nobody brought it back meanwhile
-                monitor.rounds.all().delete()
-                monitor.delete()  # its ticks leave with their partitions
+                for model in (Round, HourRollup, DayRollup):
+                    model.objects.filter(monitor=monitor).delete()
+                monitor.delete()  # its ticks and five-minute roll-ups leave with their partitions
     return len(ids)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db import connection, transaction
 
 TICKS = "monitors_tick"
-TABLES = (TICKS,)
+TABLES = (TICKS, "monitors_fiveminuterollup")
 DAYS_AHEAD = 7
 DAYS_BACK = 1  # a slot may be a day old when its outcome arrives
 

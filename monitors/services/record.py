@@ -4,16 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 
 from django.db import DataError, IntegrityError, transaction
 
 from monitors.domain.slots import Ms
-from monitors.models import Monitor, Region, Round, Tick
+from monitors.models import Monitor, Region, Round, State, Status, Tick
 from monitors.probes.base import Outcome
 from monitors.services.changes import StatusChange
 from monitors.services.deadletters import keep_outcome
 from monitors.services.judging import judge_cases, load_cases, lock_states
 from monitors.services.partitions import ensure_partitions
+from monitors.services.rollups import take_back
 from monitors.times import from_ms, to_ms
 
 A_DAY_MS = 86_400_000
@@ -53,6 +55,7 @@ def record(region: Region, outcomes: Sequence[Outcome], now: datetime, put_aside
         state.late_outcomes += late[state.pk]
     done.late = late.total()
     _insert(good, region, put_aside)
+    take_back(_overtaken(states, good))
     done.changes = judge_cases(load_cases(states), now_ms)
     done.teams = {state.monitor.team_id for state in states}
     return done
@@ -86,6 +89,12 @@ def _count_late(region: Region, outcomes: Sequence[Outcome], now: Ms) -> Counter
         region=region, monitor_id__in={pk for pk, _ in slots}, slot__in={slot for _, slot in slots}, attempts=0
     ).values_list("monitor_id", "slot")
     return Counter(pk for pk, slot in taken if (pk, slot) in slots)
+
+
+def _overtaken(states: Sequence[State], outcomes: Sequence[Outcome]) -> set[tuple[int, datetime]]:
+    """Those of slots that count as complete all the same: by an edit or a pause while they were on their way."""
+    complete = {each.pk: inf if each.status == Status.PAUSED else to_ms(each.accounted_until) for each in states}
+    return {(o.monitor, from_ms(o.slot)) for o in outcomes if o.slot <= complete.get(o.monitor, 0)}
 
 
 def _tick(region: Region, outcome: Outcome) -> Tick:

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from monitors.models import DeadLetter, Gap, Round
+from django.db.models import Min
+
+from monitors.models import DayRollup, DeadLetter, Gap, HourRollup, Round
 
 PIECE = 10_000  # rows in one statement: short locks, and a job that was behind catches up over some runs
 
@@ -16,3 +18,14 @@ def prune(before: datetime) -> int:
     letters = DeadLetter.objects.filter(received_at__lt=before).values_list("pk", flat=True)[:PIECE]
     gone += Gap.objects.filter(pk__in=list(gaps)).delete()[0]
     return gone + DeadLetter.objects.filter(pk__in=list(letters)).delete()[0]
+
+
+def prune_rollups(level: type[HourRollup] | type[DayRollup], before: datetime) -> int:
+    """Remove the oldest hour, or day, if it is from before `before`; returns how many rows went.
+
+    It runs more often than an hour or a day is added, so it catches up: a row for each monitor and region at a time.
+    """
+    oldest = level.objects.aggregate(oldest=Min("start"))["oldest"]
+    if oldest is None or oldest >= before:
+        return 0
+    return level.objects.filter(start=oldest).delete()[0]

@@ -7,11 +7,13 @@
   const canvas = part("canvas");
   const legend = part("legend");
   const NAMES = { dns: "DNS", connect: "Connect", tls: "TLS", first_byte: "First byte", transfer: "Transfer" };
-  const REDRAW = { 1: 4000, 6: 15000, 24: 60000 }; // ms between fetches, by range in hours
+  const REDRAW = { "1h": 4000, "24h": 60000 }; // ms between fetches, by range
+  const SELDOM = 300000;
   const PALETTE = 6;
-  let hours = 1;
+  const P95 = "95 % within ";
+  let range = card.dataset.range;
   let view = "regions";
-  let place = 0; // which region the phases are shown of
+  let place = null; // the region that is shown alone; of phases it is always one
   let data = null;
   let plot = null;
   let fetched = 0;
@@ -28,51 +30,73 @@
   const token = (index) => `--series-${(index % PALETTE) + 1}`;
   const time = (ms) => (ms == null ? "–" : ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${Math.round(ms)} ms`);
 
-  const lines = () => {
-    if (view === "regions") return data.regions.map(({ name, response }) => ({ name, shown: response, drawn: response }));
-    const region = data.regions[place] ?? data.regions[0];
+  // What is drawn: each has a colour's number, the numbers to draw, and what the legend says of a point in time.
+  const lines = () => (view === "phases" ? phases() : regions());
+  const regions = () =>
+    data.regions
+      .map((region, tone) => ({ ...region, tone }))
+      .filter((_, i) => place == null || i === place)
+      .flatMap(({ name, tone, response, p95, low, high }, _, shown) => {
+        const said = (at) => [time(response[at]), p95[at] === response[at] ? "" : `${P95}${time(p95[at])}`];
+        const mean = { name, tone, drawn: response, said };
+        const upper = { tone, drawn: p95, dash: [4, 4], width: 1, alpha: 0.75 };
+        if (shown.length > 1) return [mean, upper];
+        const most = (at) => [...said(at), low[at] === high[at] ? "" : `${time(low[at])} to ${time(high[at])}`];
+        return [{ ...mean, said: most }, upper, { tone, drawn: high, width: 0 }, { tone, drawn: low, width: 0, band: 0.14 }];
+      });
+  const phases = () => {
+    const region = data.regions[place ?? 0] ?? data.regions[0];
     const sum = data.times.map(() => null);
-    return data.phases.map((phase) => {
-      const shown = region?.[phase] ?? sum;
-      shown.forEach((ms, i) => (sum[i] = ms == null ? sum[i] : (sum[i] ?? 0) + ms));
-      return { name: NAMES[phase], shown, drawn: [...sum] };
+    return data.phases.map((phase, tone) => {
+      const spent = region[phase];
+      spent.forEach((ms, i) => (sum[i] = ms == null ? sum[i] : (sum[i] ?? 0) + ms));
+      return { name: NAMES[phase], tone, drawn: [...sum], width: 1, fill: 0.45, said: (at) => [time(spent[at])], seen: spent };
     });
   };
 
   const write = (all, index) => {
-    const at = index ?? data.times.length - 1;
+    const named = all.filter(({ name }) => name);
     legend.querySelectorAll("b").forEach((value, i) => {
-      let from = at;
-      if (index == null) while (from > 0 && all[i].shown[from] == null) from -= 1; // the newest there is
-      value.textContent = time(all[i].shown[from]);
+      const seen = named[i].seen ?? named[i].drawn;
+      let at = index ?? data.times.length - 1;
+      if (index == null) while (at > 0 && seen[at] == null) at -= 1; // the newest there is
+      const [first, ...more] = named[i].said(at);
+      value.textContent = first;
+      value.nextElementSibling.textContent = more.filter(Boolean).join(", ");
     });
   };
 
   const drawLegend = (all) => {
     legend.replaceChildren(
-      ...all.map(({ name }, i) => {
-        const item = document.createElement("span");
-        const swatch = document.createElement("i");
-        const value = document.createElement("b");
-        swatch.className = `swatch swatch-${(i % PALETTE) + 1}`;
-        item.append(swatch, name, value);
+      ...all.filter(({ name }) => name).map(({ name, tone }) => {
+        const [item, swatch, value, more] = ["span", "i", "b", "small"].map((tag) => document.createElement(tag));
+        swatch.className = `swatch swatch-${(tone % PALETTE) + 1}`;
+        item.append(swatch, name, value, more);
         return item;
       }),
     );
-    if (view === "phases" && data.regions.length > 1) legend.append(chooser());
+    if (data.regions.length > 1) legend.append(chooser());
     write(all);
   };
 
   const chooser = () => {
     const select = document.createElement("select");
+    const names = data.regions.map(({ name }, i) => new Option(name, i, false, i === (place ?? (view === "phases" ? 0 : null))));
     select.className = "input chart-region";
     select.setAttribute("aria-label", "Region");
-    data.regions.forEach(({ name }, i) => select.add(new Option(name, i, false, i === place)));
+    select.append(...(view === "phases" ? [] : [new Option("All regions", "", false, place == null)]), ...names);
     select.addEventListener("change", () => {
-      place = select.selectedIndex;
+      place = select.value === "" ? null : Number(select.value);
       draw();
+      legend.querySelector("select")?.focus();
     });
     return select;
+  };
+
+  // The slowest single check may be far off the page: what is usual fills it.
+  const top = (all) => {
+    const most = Math.max(0, ...all.filter(({ width }) => width !== 0).flatMap(({ drawn }) => drawn.filter((ms) => ms != null)));
+    return (most || 100) * 1.15;
   };
 
   const shade = (u) => {
@@ -88,35 +112,48 @@
     ctx.restore();
   };
 
+  // From ticks so many seconds apart on: how one is written, and how the first one of a day is.
+  const DATES = [
+    [2419200, "{MMM} {YYYY}"],
+    [86400, "{D} {MMM}"],
+    [60, "{HH}:{mm}", "{D} {MMM}"],
+    [1, "{HH}:{mm}:{ss}"],
+  ].map(([apart, form, day = null]) => [apart, form, day, day, day, null, null, null, 1]);
+
   const options = (all) => {
-    const stacked = view === "phases";
     const axis = {
       stroke: colour("--muted"),
       font: `12px ${getComputedStyle(card).fontFamily}`,
       grid: { stroke: colour("--line"), width: 1 },
       ticks: { show: false },
     };
-    const line = ({ name }, i) => ({
-      label: name,
-      stroke: colour(token(i)),
-      width: stacked ? 1 : 1.75,
-      fill: stacked ? colour(token(i), 0.45) : all.length === 1 ? colour(token(i), 0.1) : undefined,
+    const line = ({ name, tone, width = 1.75, dash, alpha = 1, fill }) => ({
+      label: name ?? "",
+      stroke: colour(token(tone), alpha),
+      width,
+      dash,
+      fill: fill && colour(token(tone), fill),
       spanGaps: false,
-      points: { show: data.times.length < 60 },
+      points: { show: width > 0 && !dash && data.times.length < 60 },
     });
+    const bands = all.flatMap(({ band, fill, tone }, i) => {
+      if (band) return [{ series: [i, i + 1], fill: colour(token(tone), band) }]; // between the one before, and this
+      return fill && i ? [{ series: [i + 1, i] }] : [];
+    });
+    const high = top(all);
     return {
       width: canvas.clientWidth,
       height: canvas.clientWidth < 520 ? 200 : 260,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), card.dataset.zone || "UTC"),
       legend: { show: false },
-      cursor: { y: false, points: { size: 7 }, drag: { setScale: false } },
-      scales: { x: { time: true, range: () => [data.from, data.to] }, y: { range: (_, _low, high) => [0, (high || 100) * 1.12] } },
+      cursor: { y: false, points: { size: 7, show: (_, i) => all[i - 1].width !== 0 }, drag: { setScale: false } },
+      scales: { x: { time: true, range: () => [data.from, data.to] }, y: { range: () => [0, high] } },
       axes: [
-        { ...axis, size: 30, grid: { show: false }, values: [[3600, "{HH}:{mm}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]].map(([incr, form]) => [incr, form, null, null, null, null, null, null, 1]) },
+        { ...axis, size: 30, grid: { show: false }, values: DATES },
         { ...axis, size: 62, values: (_, ticks) => ticks.map(time) },
       ],
       series: [{}, ...all.map(line)],
-      bands: stacked ? all.slice(1).map((_, i) => ({ series: [i + 2, i + 1] })) : [],
+      bands,
       hooks: { drawClear: [shade], setCursor: [(u) => write(all, u.cursor.idx)] },
     };
   };
@@ -136,9 +173,9 @@
 
   const load = async () => {
     fetched = Date.now();
-    const asked = hours;
-    const answer = await fetch(`${card.dataset.chart}?hours=${asked}`, { headers: { Accept: "application/json" } });
-    if (!answer.ok || asked !== hours) return;
+    const asked = range;
+    const answer = await fetch(`${card.dataset.chart}?range=${asked}`, { headers: { Accept: "application/json" } });
+    if (!answer.ok || asked !== range) return;
     data = await answer.json();
     if (!canvas.matches(":hover")) draw(); // not under the reader's hand
     else waiting = true;
@@ -149,20 +186,35 @@
     waiting = false;
   });
 
-  card.addEventListener("click", ({ target }) => {
-    const button = target.closest("[data-view], [data-hours]");
+  // Another range is a page of its own; here only the chart and its table are taken over.
+  const go = async (link) => {
+    range = link.dataset.to;
+    for (const each of link.parentElement.children) each.toggleAttribute("aria-current", each === link);
+    history.replaceState(history.state, "", link.href);
+    load();
+    const answer = await fetch(link.href);
+    if (!answer.ok || range !== link.dataset.to) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.querySelector("[data-table]");
+    if (!fresh) return;
+    fresh.open = part("table").open;
+    part("table").replaceWith(fresh);
+  };
+
+  card.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-view]");
+    const link = event.target.closest("[data-to]");
+    if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      go(link);
+    }
     if (!button) return;
     for (const each of button.parentElement.children) each.setAttribute("aria-pressed", each === button);
-    if (button.dataset.hours) {
-      hours = Number(button.dataset.hours);
-      load();
-    } else {
-      view = button.dataset.view;
-      if (data) draw();
-    }
+    view = button.dataset.view;
+    if (data) draw();
   });
   document.addEventListener("htmx:afterSettle", () => {
-    if (Date.now() - fetched > REDRAW[hours]) load();
+    if (Date.now() - fetched > (REDRAW[range] ?? SELDOM)) load();
   });
   const redraw = () => data && draw();
   document.addEventListener("themechange", redraw);

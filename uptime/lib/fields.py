@@ -28,3 +28,10 @@ class EncryptedJSONField(models.TextField):  # type: ignore[type-arg]
 
     def value_to_string(self, obj: Any) -> str:
         return str(self.get_prep_value(self.value_from_object(obj)))
+
+
+class RealField(models.FloatField):  # type: ignore[type-arg]
+    """A number of six digits in four bytes, where rows are many."""
+
+    def db_type(self, connection: Any) -> str:
+        return "real"

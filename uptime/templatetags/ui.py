@@ -249,6 +249,46 @@ def _bars_in_words(values: list[int]) -> str:
     return f"Last {len(values)} checks: {said}"
 
 
+@register.simple_tag
+def day_bar(day) -> SafeString:
+    """One day (monitors.availability.Day) as a bar: up from below, on top of it what was down or not seen."""
+    known = day.up + day.down + day.blind
+    down = max(6, HEIGHT * day.down / known) if day.down else 0  # a minute is seen, too
+    blind = (HEIGHT - down) * day.blind / known if day.blind else 0
+    parts = [("down", 0, down, ""), ("nodata", down, blind, "url(#hatch)"), ("up", down + blind, HEIGHT, "")]
+    drawn = [(kind, f"{top:.1f}", f"{height:.1f}", fill) for kind, top, height, fill in parts if height]
+    if not known:
+        drawn = [("none", HEIGHT - 6, 6, "")]
+    rects = [
+        format_html('<rect class="bar-{}" y="{}" width="10" height="{}"{}/>', kind, top, height, _fill(fill))
+        for kind, top, height, fill in drawn
+    ]
+    return format_html(
+        '<svg class="day-bar" viewBox="0 0 10 {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
+        HEIGHT,
+        SafeString("".join(rects)),
+    )
+
+
+def _fill(pattern: str) -> SafeString:
+    return format_html(' fill="{}"', pattern) if pattern else SafeString("")
+
+
+@register.simple_tag
+def day_words(day) -> str:
+    """A day in words: 99.93% up, down 1 min, 1 incident, 98.00% covered."""
+    if day.uptime.ratio is None:
+        return "No data" if day.blind else "Not watched"
+    said = [f"{percent(day.uptime.ratio)} up"]
+    if day.down:
+        said.append(f"down {duration(max(1, day.down))}")
+    if day.incidents:
+        said.append(f"{day.incidents} incident{'' if day.incidents == 1 else 's'}")
+    if day.uptime.coverage < 1:
+        said.append(f"{percent(day.uptime.coverage)} covered")
+    return ", ".join(said)
+
+
 PHASES = {"dns": "DNS", "connect": "Connect", "tls": "TLS", "first_byte": "First byte", "transfer": "Transfer"}
 PHASES_WIDTH = 96
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.domain.availability import Interval, apply, seconds_by_status, uptime
+from monitors.domain.availability import Interval, apply, seconds_by_status, seconds_by_stretch, uptime
 from monitors.domain.verdict import Status
 from tests.monitors.domain.worlds import examples
 
@@ -105,3 +105,10 @@ def test_the_first_status_of_all_begins_the_tiling():
 )
 def test_only_measured_time_counts_and_only_blind_time_lowers_the_coverage(intervals, ratio, coverage):
     assert uptime(intervals, 0, 4 * HOUR) == (pytest.approx(ratio) if ratio else ratio, pytest.approx(coverage))
+
+
+@examples
+@given(changes, st.lists(st.integers(-5, SPAN + 5), max_size=9, unique=True).map(sorted))
+def test_the_seconds_of_many_stretches_are_those_of_each(found, edges):
+    intervals = intervals_of(found)
+    assert seconds_by_stretch(intervals, edges) == [seconds_by_status(intervals, *each) for each in pairwise(edges)]

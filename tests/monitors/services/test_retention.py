@@ -1,11 +1,12 @@
-"""Old rounds, gaps, dead letters and partitions go; what is younger stays."""
+"""Old rounds, gaps, dead letters, roll-ups and partitions go; what is younger stays."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from monitors.models import DeadLetter, Gap, Round
+from monitors.models import DeadLetter, Gap, HourRollup, Round
+from monitors.models.levels import FIVES
 from monitors.services import partitions, retention
 from tests.monitors.services.cast import make_watched
 
@@ -38,3 +39,21 @@ def test_partitions_are_made_ahead_and_dropped_by_age():
     dropped = partitions.drop_partitions(today - timedelta(days=30))
     assert dropped == [today - timedelta(days=61), today - timedelta(days=60)]
     assert partitions.drop_partitions(today - timedelta(days=30)) == []
+
+
+def test_five_minute_roll_ups_leave_with_their_partitions():
+    today = timezone.now().date()
+    partitions.ensure_partitions(today - timedelta(days=60), ahead=0)
+    gone = [today - timedelta(days=61), today - timedelta(days=60)]
+    assert partitions.drop_partitions(today - timedelta(days=30), FIVES.table) == gone
+    assert partitions.drop_partitions(today - timedelta(days=30)) == gone
+
+
+def test_old_roll_ups_go_one_stretch_at_a_time():
+    monitor, now = make_watched(["eu", "us"]), timezone.now().replace(minute=0, second=0, microsecond=0)
+    for hours in (1, 50, 51):
+        for region in monitor.regions.all():
+            at = now - timedelta(hours=hours)
+            HourRollup.objects.create(monitor=monitor, region=region, start=at, up=1, down=0, nodata=0)
+    assert [retention.prune_rollups(HourRollup, now - timedelta(hours=2)) for _ in range(3)] == [2, 2, 0]
+    assert {row.start for row in HourRollup.objects.all()} == {now - timedelta(hours=1)}
