@@ -239,12 +239,65 @@ def test_response_times_are_drawn_by_region_by_phase_and_in_every_range(open_pag
         ("Transfer", "10 ms"),
     ]:
         expect(legend).to_contain_text(f"{phase}{ms}")
-    with page.expect_response(re.compile(r"series\.json\?hours=24")) as answer:
-        page.get_by_role("button", name="24 h", exact=True).click()
-    assert answer.value.ok
-    expect(canvas).to_be_visible()
-    page.get_by_text("Hourly averages as a table").click()
-    expect(page.locator(".chart-table tbody tr").first).to_contain_text("ms")
+    page.get_by_text("Averages as a table").click()
+    expect(page.locator(".chart-table thead")).to_contain_text("5 minutes from")
+    for name, title, row in [("24h", "24 h", "Hour"), ("1y", "1 y", "Week from")]:
+        with page.expect_response(re.compile(rf"series\.json\?range={name}")) as answer:
+            page.get_by_role("link", name=title, exact=True).click()
+        assert answer.value.ok
+        expect(canvas).to_be_visible()
+        expect(page.locator(".chart-table thead")).to_contain_text(row)
+        expect(page.locator(".chart-table tbody tr").first).to_contain_text("ms")
+        expect(page).to_have_url(re.compile(rf"range={name}"))
+    page.reload()
+    expect(page.get_by_role("link", name="1 y", exact=True)).to_have_attribute("aria-current", "true")
+
+
+def test_one_region_of_several_is_shown_with_its_range(open_page, shop, history):
+    us = make_region("us", name="New York")
+    Tick.objects.bulk_create(
+        Tick(
+            monitor=shop, region=us, slot=each.slot, vote="up", config_version=1, response_ms=each.response_ms * 3
+        )
+        for each in list(Tick.objects.all())
+    )  # fmt: skip
+    page = open_page(f"/monitors/{shop.pk}?range=24h")
+    legend = page.locator("[data-legend]")
+    expect(legend).to_contain_text("New York")
+    expect(legend).not_to_contain_text(" to ")
+    page.get_by_label("Region", exact=True).select_option("New York")
+    expect(legend.locator("> span")).to_have_count(1)
+    expect(legend).to_contain_text(re.compile(r"95 % within \d+ ms, \d+ ms to \d+ ms"))
+    expect(page.get_by_label("Region", exact=True)).to_be_focused()
+
+
+# Day by day
+@pytest.mark.parametrize(("size", "shown"), [(DESKTOP, 90), ((768, 1024), 60), (PHONE, 30)], ids=str)
+def test_as_many_days_are_shown_as_there_is_room_for(open_page, shop, history, size, shown):
+    page = open_page(f"/monitors/{shop.pk}", size)
+    assert page.locator(".day").evaluate_all("(days) => days.filter((each) => each.offsetParent).length") == shown
+    expect(page.locator("#days .card-header")).to_contain_text(
+        re.compile(rf"Last\s+{shown}\s+days"), use_inner_text=True
+    )
+    for day in (page.locator(".day:visible").first, page.locator(".day:visible").last):
+        day.hover()
+        tip = day.locator(".day-tip")
+        expect(tip).to_be_visible()
+        box = tip.bounding_box()
+        assert 0 <= box["x"] <= size[0] - box["width"], "it stays on the page"
+
+
+def test_the_days_are_one_stop_of_tab_and_told_by_the_arrow_keys(open_page, shop, history):
+    page = open_page(f"/monitors/{shop.pk}")
+    page.locator(".day").last.focus()
+    expect(page.locator(".day").last.locator(".day-tip")).to_contain_text("down 10 min")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".day").nth(88)).to_be_focused()
+    expect(page.locator(".day").nth(88).locator(".day-tip")).to_contain_text("Not watched")
+    page.keyboard.press("Home")
+    expect(page.locator(".day").first).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('[data-days]')") is None
 
 
 def test_a_redraw_leaves_the_chart_alone(open_page, shop, history):

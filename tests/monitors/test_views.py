@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from monitors import live, views
+from monitors import charts, live, views
 from monitors.models import ExtraSlot, Monitor, Tick
 from monitors.services.partitions import ensure_partitions
 from tests.factories import make_incident, make_monitor, make_region, make_user, team_of
@@ -233,7 +233,7 @@ def test_the_page_shows_regions_checks_incidents_and_the_rule(client, shop, eu):
         reverse("incidents:detail", args=[incident.pk]),
         "Down when its region fails in 2 rounds in a row",
         reverse("monitors:series", args=[shop.pk]),
-        "Hourly averages",
+        "Averages as a table",
     ]:
         assert part in page
 
@@ -252,14 +252,39 @@ def test_a_live_part_of_the_page_leaves_the_chart_to_itself(client, shop):
     assert "data-chart" not in page
 
 
-@pytest.mark.parametrize(
-    ("hours", "status"), [("1", 200), ("24", 200), ("", 404), ("2", 404), ("99999", 404), ("x", 404)]
-)
-def test_the_chart_has_three_ranges(client, shop, hours, status):
-    response = client.get(reverse("monitors:series", args=[shop.pk]), {"hours": hours})
-    assert response.status_code == status
-    if status == 200:
-        assert json.loads(response.content)["to"] - json.loads(response.content)["from"] >= int(hours) * 3600
+@pytest.mark.parametrize("name", [*charts.RANGES, None])
+def test_the_chart_has_ranges_of_an_hour_to_a_year_which_are_links_too(client, shop, name):
+    asked = {"range": name} if name else {}
+    found = json.loads(client.get(reverse("monitors:series", args=[shop.pk]), asked).content)
+    assert found["to"] - found["from"] >= charts.RANGES[name or "1h"].span.total_seconds()
+    page = text(client.get(reverse("monitors:detail", args=[shop.pk]), asked))
+    assert [f'href="?range={each}#chart"' in page for each in charts.RANGES] == [True] * len(charts.RANGES)
+    assert f'data-to="{name or "1h"}" aria-current="true"' in page
+
+
+@pytest.mark.parametrize("name", ["", "2h", "1Y", "99999", "x"])
+@pytest.mark.parametrize("page", ["detail", "series"])
+def test_there_is_no_other_range(client, shop, page, name):
+    assert client.get(reverse(f"monitors:{page}", args=[shop.pk]), {"range": name}).status_code == 404
+
+
+def test_the_table_of_a_range_is_on_the_page_without_a_script(client, shop, eu):
+    ensure_partitions(timezone.now().date())
+    Tick.objects.create(
+        monitor=shop, region=eu, slot=timezone.now() - timedelta(minutes=5), vote="up", config_version=1, response_ms=88
+    )
+    page = text(client.get(reverse("monitors:detail", args=[shop.pk]), {"range": "30d"}))
+    assert '<th scope="col">Day from</th><th scope="col" class="number">Frankfurt</th>' in page
+    assert '88 ms <span class="muted">95 % within 88 ms</span>' in page
+
+
+def test_each_of_the_last_ninety_days_is_a_bar_that_says_what_happened(client, alice, eu):
+    long_ago = timezone.now() - timedelta(days=100)
+    monitor = make_monitor(team_of(alice), status="up", since=long_ago, regions=[eu])
+    page = text(client.get(reverse("monitors:detail", args=[monitor.pk])))
+    assert page.count('class="day-bar"') == 90
+    assert page.count("100% up") == 90
+    assert page.count('class="day" tabindex="0"') == 1
 
 
 # Forms
