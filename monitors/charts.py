@@ -99,7 +99,7 @@ def points(monitor, begin, step, now):
     groups = defaultdict(list)
     for each in history(monitor, begin, step, now):
         groups[each.region, int(each.start.timestamp())].append(each)
-    found = defaultdict(dict)
+    found: dict[int, dict[int, Point]] = defaultdict(dict)
     for (region, at), sums in groups.items():
         if point := point_of(sums):
             found[region][at] = point
@@ -118,9 +118,15 @@ def history(monitor, begin, step, now):
         else:
             end = floor(rolled, level.width)
         if end > begin:
-            found += read(level, timedelta(seconds=step), [Window(monitor.pk, begin, end)])
+            found += read(level, timedelta(seconds=step), Window(monitor.pk, begin, end))
             begin = end
     return found
+
+
+def last_day(monitor, now):
+    """The good checks of the last 24 hours as one Point, None without any."""
+    step = int(FIVE_MINUTES.total_seconds())
+    return point_of(history(monitor, _moment(_begin(now, timedelta(days=1), step)), step, now))
 
 
 def point_of(sums: Iterable[Sum]):

@@ -1,6 +1,6 @@
 """Nouns that read: monitors as lists and pages show them. Every one begins with what the reader may see.
 
-Lists read State rows and one query of intervals. Raw ticks serve only one monitor's page: its last 24 hours.
+Lists read State rows and one query of intervals. Raw ticks serve only one monitor's page: its latest checks.
 """
 
 from collections import defaultdict
@@ -11,11 +11,12 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.core.paginator import Paginator
-from django.db.models import Avg, Case, Count, F, IntegerField, Max, OuterRef, Q, Subquery, When
+from django.db.models import Case, Count, F, IntegerField, Max, OuterRef, Q, Subquery, When
 from django.db.models.functions import JSONObject, Lower
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from monitors import charts
 from monitors.domain import verdict as rules
 from monitors.domain.availability import Interval, Uptime, uptime
 from monitors.domain.verdict import Status, Vote
@@ -247,14 +248,10 @@ def recent_checks(monitor, page=1, now=None):
 
 
 def average_24h(monitor, now=None):
-    """The mean response time in ms of the last 24 hours' good checks, None without any; up to 20 s old."""
-    since = (now or timezone.now()) - A_DAY
-
-    def look():
-        good = Tick.objects.filter(monitor=monitor, slot__gte=since, vote="up")
-        return good.aggregate(mean=Avg("response_ms"), most=Max("response_ms"))
-
-    return _remembered(f"average:{monitor.pk}:{monitor.config_version}", 20, look)
+    """The last 24 hours' good checks as a charts.Point, None without any; up to 20 s old."""
+    now = now or timezone.now()
+    key = f"average:{monitor.pk}:{monitor.config_version}"
+    return _remembered(key, 20, lambda: charts.last_day(monitor, now))
 
 
 def incidents(monitor, most=8):

@@ -103,10 +103,13 @@ def summed(level: Level, width: timedelta, windows: Sequence[Window]) -> tuple[s
     }
 
 
-def read(level: Level, width: timedelta, windows: Sequence[Window]) -> list[Sum]:
-    """Those rows."""
+def read(level: Level, width: timedelta, window: Window) -> list[Sum]:
+    """Those rows, for one window."""
+    if level.width == width:  # there is nothing to sum up
+        wanted = {"monitor": window.monitor, "start__gte": window.start, "start__lt": window.end}
+        return [Sum(*row) for row in level.model._default_manager.filter(**wanted).values_list(*COLUMNS)]
     with connection.cursor() as cursor:
-        cursor.execute(*summed(level, width, windows))
+        cursor.execute(*summed(level, width, [window]))
         return [Sum(*row) for row in cursor.fetchall()]
 
 

@@ -39,7 +39,7 @@
       .flatMap(({ name, tone, response, p95, low, high }, _, shown) => {
         const said = (at) => [time(response[at]), p95[at] === response[at] ? "" : `${P95}${time(p95[at])}`];
         const mean = { name, tone, drawn: response, said };
-        const upper = { tone, drawn: p95, dash: [4, 4], width: 1, alpha: 0.75 };
+        const upper = { tone, drawn: p95, dash: [3, 3], width: 1, alpha: 0.6 };
         if (shown.length > 1) return [mean, upper];
         const most = (at) => [...said(at), low[at] === high[at] ? "" : `${time(low[at])} to ${time(high[at])}`];
         return [{ ...mean, said: most }, upper, { tone, drawn: high, width: 0 }, { tone, drawn: low, width: 0, band: 0.14 }];
@@ -112,12 +112,12 @@
     ctx.restore();
   };
 
-  // From ticks so many seconds apart on: how one is written, and how the first one of a day is.
+  // From ticks so many seconds apart on: how one is written, and what stands below the first one of a day.
   const DATES = [
     [2419200, "{MMM} {YYYY}"],
     [86400, "{D} {MMM}"],
-    [60, "{HH}:{mm}", "{D} {MMM}"],
-    [1, "{HH}:{mm}:{ss}"],
+    [60, "{HH}:{mm}", "\n{D} {MMM}"],
+    [1, "{HH}:{mm}:{ss}", "\n{D} {MMM}"],
   ].map(([apart, form, day = null]) => [apart, form, day, day, day, null, null, null, 1]);
 
   const options = (all) => {
@@ -149,7 +149,7 @@
       cursor: { y: false, points: { size: 7, show: (_, i) => all[i - 1].width !== 0 }, drag: { setScale: false } },
       scales: { x: { time: true, range: () => [data.from, data.to] }, y: { range: () => [0, high] } },
       axes: [
-        { ...axis, size: 30, grid: { show: false }, values: DATES },
+        { ...axis, size: 44, space: 76, grid: { show: false }, values: DATES },
         { ...axis, size: 62, values: (_, ticks) => ticks.map(time) },
       ],
       series: [{}, ...all.map(line)],

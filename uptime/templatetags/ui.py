@@ -201,6 +201,7 @@ def percent(ratio: float | None) -> str:
 BARS = 40  # monitors.models.State.RECENT
 DOWN, NODATA = -1, -2
 STEP, WIDTH, HEIGHT = 6, 4, 28  # user units of the drawing
+HATCH = ' fill="url(#hatch)"'  # a pattern of base.html; a stylesheet could not refer to it
 
 
 @register.simple_tag
@@ -225,8 +226,7 @@ def _measured_bar(slot: int, value: int, slowest: int) -> str:
     if value == DOWN:
         return _bar(slot, "down", HEIGHT, "Down")
     if value == NODATA:
-        # The hatching is a pattern of base.html; a stylesheet could not refer to it.
-        return _bar(slot, "nodata", HEIGHT, "No data", ' fill="url(#hatch)"')
+        return _bar(slot, "nodata", HEIGHT, "No data", HATCH)
     height = 10 + round(18 * value / slowest) if slowest else HEIGHT
     return _bar(slot, "up", height, milliseconds(value))
 
@@ -253,25 +253,21 @@ def _bars_in_words(values: list[int]) -> str:
 def day_bar(day) -> SafeString:
     """One day (monitors.availability.Day) as a bar: up from below, on top of it what was down or not seen."""
     known = day.up + day.down + day.blind
-    down = max(6, HEIGHT * day.down / known) if day.down else 0  # a minute is seen, too
-    blind = (HEIGHT - down) * day.blind / known if day.blind else 0
-    parts = [("down", 0, down, ""), ("nodata", down, blind, "url(#hatch)"), ("up", down + blind, HEIGHT, "")]
-    drawn = [(kind, f"{top:.1f}", f"{height:.1f}", fill) for kind, top, height, fill in parts if height]
+    down = max(6.0, HEIGHT * day.down / known) if day.down else 0.0  # a minute is seen, too
+    blind = (HEIGHT - down) * day.blind / known if day.blind else 0.0
+    parts = [("down", 0.0, down), ("nodata", down, blind), ("up", down + blind, HEIGHT - down - blind)]
     if not known:
-        drawn = [("none", HEIGHT - 6, 6, "")]
-    rects = [
-        format_html('<rect class="bar-{}" y="{}" width="10" height="{}"{}/>', kind, top, height, _fill(fill))
-        for kind, top, height, fill in drawn
+        parts = [("none", HEIGHT - 6.0, 6.0)]
+    drawn = [
+        f'<rect class="bar-{kind}" y="{top:.1f}" width="10" height="{height:.1f}"{HATCH if kind == "nodata" else ""}/>'
+        for kind, top, height in parts
+        if height > 0
     ]
     return format_html(
         '<svg class="day-bar" viewBox="0 0 10 {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
         HEIGHT,
-        SafeString("".join(rects)),
+        SafeString("".join(drawn)),  # numbers and our own words
     )
-
-
-def _fill(pattern: str) -> SafeString:
-    return format_html(' fill="{}"', pattern) if pattern else SafeString("")
 
 
 @register.simple_tag
