@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from monitors import api, api_clones
+from monitors import api, api_clones, api_history
 from uptime.api import docs
 
 urlpatterns = [
@@ -11,6 +11,12 @@ urlpatterns = [
     path("status/<str:id>", api_clones.Status.as_view(), name="website_status"),
     path("api/v2/monitors", api.Monitors.as_view(), name="api_monitors"),
     path("api/v2/monitors/<str:id>", api.OneMonitor.as_view(), name="api_monitor"),
+    path("api/v2/monitors/<str:id>/sla", api_history.MonitorSla.as_view(), name="api_monitor_sla"),
+    path(
+        "api/v2/monitors/<str:id>/response-times",
+        api_history.MonitorResponseTimes.as_view(),
+        name="api_monitor_response_times",
+    ),
     path("api/schema", SpectacularJSONAPIView.as_view(permission_classes=[]), name="schema"),
     path("api/docs", docs, name="api_docs"),
 ]

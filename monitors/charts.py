@@ -123,10 +123,19 @@ def history(monitor, begin, step, now):
     return found
 
 
+def five_minutes(monitor, now):
+    """The last 24 hours as `points`, by five minutes."""
+    return points(monitor, *_last_day(now))
+
+
 def last_day(monitor, now):
     """The good checks of the last 24 hours as one Point, None without any."""
+    return point_of(history(monitor, *_last_day(now)))
+
+
+def _last_day(now):
     step = int(FIVE_MINUTES.total_seconds())
-    return point_of(history(monitor, _moment(_begin(now, timedelta(days=1), step)), step, now))
+    return _moment(_begin(now, timedelta(days=1), step)), step, now
 
 
 def point_of(sums: Iterable[Sum]):

@@ -66,6 +66,8 @@ ROUTES = {
     "website_status": TEAM,
     "api_monitors": SIGNED_IN,
     "api_monitor": TEAM,
+    "api_monitor_sla": TEAM,
+    "api_monitor_response_times": TEAM,
     "schema": ANYONE,
     "api_docs": ANYONE,
     # incidents

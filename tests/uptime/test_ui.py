@@ -1,7 +1,7 @@
 """The design system: what the template tags say, and that its colours can be read."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +14,9 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitors.availability import Day
+from monitors.domain.availability import measured
+from monitors.domain.verdict import Status
 from uptime.templatetags import ui
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -217,6 +220,40 @@ def test_phases_are_a_stacked_bar_that_says_them():
         ui.phases(SimpleNamespace(dns_ms=None, connect_ms=None, tls_ms=None, first_byte_ms=None, transfer_ms=None))
         == ""
     )
+
+
+# Days
+def day(up=0.0, down=0.0, blind=0.0, incidents=0):
+    spent = {Status.UP: up, Status.DOWN: down, Status.NODATA: blind}
+    return Day(date(2026, 11, 3), measured(spent), up, down, blind, incidents)
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (day(), "Not watched"),
+        (day(blind=100), "No data"),
+        (day(up=86_400), "100% up"),
+        (day(up=86_340, down=60, incidents=1), "99.93% up, down 1 min, 1 incident"),
+        (day(up=86_399.5, down=0.5, incidents=2), "99.99% up, down 1 s, 2 incidents"),
+        (day(up=43_200, blind=43_200), "100% up, 50.00% covered"),
+    ],
+)
+def test_a_day_is_told_in_words(seen, words):
+    assert render("{% day_words day %}", day=seen) == words
+
+
+@given(*[st.floats(0, 86_400)] * 3)
+def test_the_parts_of_a_day_fill_its_bar(up, down, blind):
+    drawn = ui.day_bar(day(up, down, blind))
+    parts = re.findall(r'bar-(\w+)" y="[\d.]+" width="10" height="([\d.]+)"', drawn)
+    heights = {kind: float(height) for kind, height in parts}
+    assert ("down" in heights) == (down > 0)
+    assert all(height > 0 for height in heights.values())
+    if up + down + blind:
+        assert sum(heights.values()) == pytest.approx(ui.HEIGHT, abs=0.2)
+    else:
+        assert heights == {"none": 6}
 
 
 # Forms

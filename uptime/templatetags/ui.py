@@ -253,15 +253,15 @@ def _bars_in_words(values: list[int]) -> str:
 def day_bar(day) -> SafeString:
     """One day (monitors.availability.Day) as a bar: up from below, on top of it what was down or not seen."""
     known = day.up + day.down + day.blind
-    down = max(6.0, HEIGHT * day.down / known) if day.down else 0.0  # a minute is seen, too
-    blind = (HEIGHT - down) * day.blind / known if day.blind else 0.0
+    down = max(6.0, HEIGHT * day.down / known) if day.down else 0.0  # a minute of it is seen, too
+    blind = min(HEIGHT - down, max(4.0, (HEIGHT - down) * day.blind / known)) if day.blind else 0.0
     parts = [("down", 0.0, down), ("nodata", down, blind), ("up", down + blind, HEIGHT - down - blind)]
     if not known:
         parts = [("none", HEIGHT - 6.0, 6.0)]
     drawn = [
         f'<rect class="bar-{kind}" y="{top:.1f}" width="10" height="{height:.1f}"{HATCH if kind == "nodata" else ""}/>'
         for kind, top, height in parts
-        if height > 0
+        if height >= 0.1
     ]
     return format_html(
         '<svg class="day-bar" viewBox="0 0 10 {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>',
