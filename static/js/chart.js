@@ -13,7 +13,7 @@
   const P95 = "95 % within ";
   let range = card.dataset.range;
   let view = "regions";
-  let place = null; // the region that is shown alone; of phases it is always one
+  let place = null; // the name of the region that is shown alone; of phases it is always one
   let data = null;
   let plot = null;
   let fetched = 0;
@@ -32,10 +32,11 @@
 
   // What is drawn: each has a colour's number, the numbers to draw, and what the legend says of a point in time.
   const lines = () => (view === "phases" ? phases() : regions());
+  const alone = () => data.regions.find(({ name }) => name === place); // another range may not have it
   const regions = () =>
     data.regions
       .map((region, tone) => ({ ...region, tone }))
-      .filter((_, i) => place == null || i === place)
+      .filter(({ name }) => !alone() || name === place)
       .flatMap(({ name, tone, response, p95, low, high }, _, shown) => {
         const said = (at) => [time(response[at]), p95[at] === response[at] ? "" : `${P95}${time(p95[at])}`];
         const mean = { name, tone, drawn: response, said };
@@ -45,7 +46,7 @@
         return [{ ...mean, said: most }, upper, { tone, drawn: high, width: 0 }, { tone, drawn: low, width: 0, band: 0.14 }];
       });
   const phases = () => {
-    const region = data.regions[place ?? 0] ?? data.regions[0];
+    const region = alone() ?? data.regions[0];
     const sum = data.times.map(() => null);
     return data.phases.map((phase, tone) => {
       const spent = region[phase];
@@ -67,28 +68,33 @@
   };
 
   const drawLegend = (all) => {
-    legend.replaceChildren(
-      ...all.filter(({ name }) => name).map(({ name, tone }) => {
-        const [item, swatch, value, more] = ["span", "i", "b", "small"].map((tag) => document.createElement(tag));
-        swatch.className = `swatch swatch-${(tone % PALETTE) + 1}`;
-        item.append(swatch, name, value, more);
-        return item;
-      }),
-    );
-    if (data.regions.length > 1) legend.append(chooser());
+    const items = all.filter(({ name }) => name).map(({ name, tone }) => {
+      const [item, swatch, value, more] = ["span", "i", "b", "small"].map((tag) => document.createElement(tag));
+      swatch.className = `swatch swatch-${(tone % PALETTE) + 1}`;
+      item.append(swatch, name, value, more);
+      return item;
+    });
+    for (const item of legend.querySelectorAll("span")) item.remove();
+    legend.prepend(...items);
+    const before = legend.querySelector("select");
+    const select = data.regions.length > 1 ? chooser() : null;
+    if (before?.textContent !== select?.textContent || before?.value !== select?.value) {
+      before?.remove(); // the same one stays: it may be open under the reader's hand
+      if (select) legend.append(select);
+    }
     write(all);
   };
 
   const chooser = () => {
     const select = document.createElement("select");
-    const names = data.regions.map(({ name }, i) => new Option(name, i, false, i === (place ?? (view === "phases" ? 0 : null))));
+    const shown = alone() ?? (view === "phases" ? data.regions[0] : null);
+    const all = view === "phases" ? [] : [new Option("All regions", "", false, !shown)];
     select.className = "input chart-region";
     select.setAttribute("aria-label", "Region");
-    select.append(...(view === "phases" ? [] : [new Option("All regions", "", false, place == null)]), ...names);
+    select.append(...all, ...data.regions.map(({ name }) => new Option(name, name, false, name === shown?.name)));
     select.addEventListener("change", () => {
-      place = select.value === "" ? null : Number(select.value);
+      place = select.value || null;
       draw();
-      legend.querySelector("select")?.focus();
     });
     return select;
   };
