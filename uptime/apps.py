@@ -1,11 +1,18 @@
 """System checks: a misconfiguration is told before it hurts, with an id and the way out."""
 
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
 from django.db import connections
+
+_S3_WITHOUT_KEY = checks.Error(
+    "ARCHIVE_URL names a bucket, and there is no access key for it.",
+    hint="Set ARCHIVE_S3_KEY_ID and ARCHIVE_S3_SECRET.",
+    id="uptime.E004",
+)
 
 
 class UptimeConfig(AppConfig):
@@ -14,6 +21,7 @@ class UptimeConfig(AppConfig):
     def ready(self):
         checks.register(check_private_targets, checks.Tags.security)
         checks.register(check_retention)
+        checks.register(check_archive)
         checks.register(check_database_version, checks.Tags.database)
 
 
@@ -44,6 +52,21 @@ def check_retention(app_configs, **kwargs):
         for finer, coarser in pairwise(LEVELS)
         if getattr(settings, coarser) < getattr(settings, finer)
     ]
+
+
+def check_archive(app_configs, **kwargs):
+    url = urlsplit(settings.ARCHIVE_URL)
+    if url.scheme == "s3" and url.netloc:
+        return [] if settings.ARCHIVE_S3_KEY_ID and settings.ARCHIVE_S3_SECRET else [_S3_WITHOUT_KEY]
+    if settings.ARCHIVE_URL and not settings.ARCHIVE_URL.startswith("/"):
+        return [
+            checks.Error(
+                f"ARCHIVE_URL is {settings.ARCHIVE_URL!r}, which is neither a folder nor a bucket.",
+                hint="Use an absolute path such as /var/backups/uptime, or s3://bucket/prefix.",
+                id="uptime.E003",
+            )
+        ]
+    return []
 
 
 def check_database_version(app_configs, databases=None, **kwargs):

@@ -49,6 +49,11 @@ KNOBS = (  # every variable of uptime/settings.py; docs/configuration.md explain
     "HOUR_RETENTION_DAYS",
     "DAY_RETENTION_DAYS",
     "REGION_OFFLINE_AFTER",
+    "ARCHIVE_URL",
+    "ARCHIVE_S3_REGION",
+    "ARCHIVE_S3_ENDPOINT",
+    "ARCHIVE_S3_KEY_ID",
+    "ARCHIVE_S3_SECRET",
     "LOG_LEVEL",
 )
 NEEDED = ("SECRET_KEY", "FIELD_KEYS", "DATABASE_URL", "REDIS_URL", "BROKER_URL")

@@ -265,6 +265,13 @@ HOUR_RETENTION_DAYS = env_int("HOUR_RETENTION_DAYS", 180, least=2, most=3650)
 DAY_RETENTION_DAYS = env_int("DAY_RETENTION_DAYS", 1095, least=2, most=36_500)
 REGION_OFFLINE_AFTER = env_int("REGION_OFFLINE_AFTER", 15, least=6, most=600)  # seconds without a sign of life
 
+# Where days of ticks go before they are dropped: a folder, or a bucket; unset, nowhere -----------------
+ARCHIVE_URL = env("ARCHIVE_URL")
+ARCHIVE_S3_REGION = env("ARCHIVE_S3_REGION", "us-east-1")
+ARCHIVE_S3_ENDPOINT = env("ARCHIVE_S3_ENDPOINT", f"https://s3.{ARCHIVE_S3_REGION}.amazonaws.com")
+ARCHIVE_S3_KEY_ID = env("ARCHIVE_S3_KEY_ID")
+ARCHIVE_S3_SECRET = env("ARCHIVE_S3_SECRET")
+
 # Logs --------------------------------------------------------------------------------------------------
 LOGGING = {
     "version": 1,

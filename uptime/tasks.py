@@ -13,7 +13,7 @@ from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
 from monitors.models.levels import FIVES
 from monitors.probes.base import Check, Reason
-from monitors.services import edit, partitions, regions, retention, rollups
+from monitors.services import archive, edit, partitions, regions, retention, rollups
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
@@ -63,11 +63,11 @@ def roll_up() -> None:
 
 @periodic(every=3600, queue=WORK)
 def make_partitions() -> None:
-    """Make next week's partitions of the large tables, and drop those older than the retention."""
+    """Make next week's partitions of the large tables; archive ticks and drop what is older than the retention."""
     today = timezone.now().date()
     partitions.ensure_partitions(today)
-    partitions.drop_partitions(today - timedelta(days=settings.TICK_RETENTION_DAYS))
     partitions.drop_partitions(today - timedelta(days=settings.FIVE_MINUTE_RETENTION_DAYS), FIVES.table)
+    archive.retire(today - timedelta(days=settings.TICK_RETENTION_DAYS))
 
 
 @periodic(every=600, queue=WORK)

@@ -42,6 +42,21 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='ArchivedDay',
+            fields=[
+                ('day', models.DateField(primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(help_text='When it began.')),
+                ('rows', models.BigIntegerField(default=0)),
+                ('bytes', models.BigIntegerField(default=0)),
+                ('sha256', models.CharField(blank=True, max_length=64)),
+                ('error', models.TextField(blank=True, help_text='Why it failed; the day stays in the database and is tried again.')),
+                ('kept_until', models.DateTimeField(help_text='It was read back: until then it is not dropped again.', null=True)),
+            ],
+            options={
+                'ordering': ['-day'],
+            },
+        ),
+        migrations.CreateModel(
             name='DeadLetter',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -1,6 +1,7 @@
 """What we watch, and what we saw."""
 
 from monitors.domain.verdict import Status
+from monitors.models.archive import ArchivedDay
 from monitors.models.history import Gap, Round, StatusInterval, Tick
 from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, Schedule, State, WhenBlind
 from monitors.models.pipeline import DeadLetter, Pulse
@@ -9,6 +10,7 @@ from monitors.models.rollups import DayRollup, FiveMinuteRollup, HourRollup, Rol
 
 __all__ = [
     "STATUSES",
+    "ArchivedDay",
     "DayRollup",
     "DeadLetter",
     "ExtraSlot",

@@ -1,8 +1,9 @@
 """A misconfiguration is told with its name and the way out."""
 
 import pytest
+from django.core import checks
 
-from uptime.apps import check_retention
+from uptime.apps import check_archive, check_retention
 
 DEFAULTS = {"TICK": 30, "FIVE_MINUTE": 30, "HOUR": 180, "DAY": 1095}
 
@@ -23,3 +24,23 @@ def test_coarser_history_is_kept_as_long_as_finer(settings, days, wrong):
     found = check_retention(None)
     assert [error.msg for error in found] == wrong
     assert all(error.id == "uptime.E002" and "Set " in error.hint for error in found)
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({}, []),
+        ({"ARCHIVE_URL": "/var/backups/uptime"}, []),
+        ({"ARCHIVE_URL": "s3://bucket/some/prefix", "ARCHIVE_S3_KEY_ID": "a", "ARCHIVE_S3_SECRET": "b"}, []),
+        ({"ARCHIVE_URL": "s3://bucket", "ARCHIVE_S3_KEY_ID": "a"}, ["uptime.E004"]),
+        ({"ARCHIVE_URL": "s3:///prefix"}, ["uptime.E003"]),
+        ({"ARCHIVE_URL": "backups"}, ["uptime.E003"]),
+        ({"ARCHIVE_URL": "gs://bucket"}, ["uptime.E003"]),
+        ({"ARCHIVE_URL": "~/backups"}, ["uptime.E003"]),
+    ],
+)
+def test_an_archive_that_cannot_be_is_an_error_with_the_way_out(values, found, settings):
+    for name in ("ARCHIVE_URL", "ARCHIVE_S3_KEY_ID", "ARCHIVE_S3_SECRET"):
+        setattr(settings, name, values.get(name, ""))
+    assert [error.id for error in check_archive(None)] == found
+    assert all(isinstance(error, checks.Error) and error.hint for error in check_archive(None))

@@ -9,8 +9,8 @@ from uptime import environment
 
 ROOT = Path(__file__).parents[2]
 READERS = ("settings.py", "region.py", "gunicorn.py", "practice.py", "supervisor.py", "environment.py")
-READ = re.compile(r"""\b(?:env|env_bool|env_int|env_list|required)\(\s*"([A-Z_]+)"(?:,\s*"?([\w.]+)"?)?""")
-ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
+READ = re.compile(r"""\b(?:env|env_bool|env_int|env_list|required)\(\s*"([A-Z0-9_]+)"(?:,\s*"?([\w.]+)"?)?""")
+ROW = re.compile(r"^\| `([A-Z0-9_]+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
 
 
 def read_by(*names):
@@ -26,7 +26,7 @@ def test_every_variable_that_is_read_is_documented_and_none_else():
 
 
 def test_the_example_file_names_every_variable_once():
-    named = re.findall(r"^#([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    named = re.findall(r"^#([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert sorted(named) == sorted(documented())
 
 

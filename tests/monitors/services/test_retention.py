@@ -32,9 +32,23 @@ def test_a_long_backlog_goes_piece_by_piece(monkeypatch):
     assert [retention.prune(now) for _ in range(4)] == [2, 2, 1, 0]
 
 
-def test_partitions_are_made_ahead_and_dropped_by_age():
+def test_partitions_are_made_ahead():
     today = timezone.now().date()
     partitions.ensure_partitions(today)
+    assert {today + timedelta(days=n) for n in range(-1, 8)} <= set(partitions.days())
+
+
+def test_a_partition_of_any_day_is_made_and_dropped():
+    day = timezone.now().date() - timedelta(days=60)
+    partitions.ensure_partition(day)
+    partitions.ensure_partition(day)
+    assert day in partitions.days()
+    assert partitions.drop_partition(day)
+    assert day not in partitions.days()
+
+
+def test_partitions_are_dropped_by_age():
+    today = timezone.now().date()
     partitions.ensure_partitions(today - timedelta(days=60), ahead=0)
     dropped = partitions.drop_partitions(today - timedelta(days=30))
     assert dropped == [today - timedelta(days=61), today - timedelta(days=60)]
