@@ -7,6 +7,8 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 NAMES = ("SECRET_KEY", "FIELD_KEYS", "SETUP_TOKEN")
@@ -46,12 +48,29 @@ def read_or_create(data_dir: Path) -> dict[str, str]:
     """The installation's secrets, made on the first call. The caller holds the folder's lock."""
     if found := read(data_dir):
         return found
+    _write(data_dir, new())
+    return read(data_dir)
+
+
+def in_force(data_dir: Path, field_keys: Sequence[str]) -> bool:
+    """Whether the keys of this process are those of the file: what the environment says wins over it."""
+    return read(data_dir).get("FIELD_KEYS") == ",".join(field_keys)
+
+
+def replace(data_dir: Path, values: dict[str, str]) -> Path:
+    """Put other secrets in force; returns where the ones from before are kept, for what they encrypted."""
+    before = data_dir / f"secrets.{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    os.link(data_dir / "secrets.json", before)
+    _write(data_dir, values)
+    return before
+
+
+def _write(data_dir: Path, values: dict[str, str]) -> None:
     path = data_dir / "secrets.json"
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(new(), file, indent=2)
+        json.dump(values, file, indent=2)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    return read(data_dir)

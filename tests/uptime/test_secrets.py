@@ -1,4 +1,4 @@
-"""DATA_DIR/secrets.json: made once, private, never replaced."""
+"""DATA_DIR/secrets.json: made once, private, replaced only when a backup takes over."""
 
 import json
 import stat
@@ -44,3 +44,12 @@ def test_a_damaged_file_is_an_error_and_stays(tmp_path, text):
 def test_a_start_interrupted_while_writing_leaves_nothing_in_the_way(tmp_path):
     (tmp_path / "secrets.new").write_text('{"SECRET_')
     assert secrets.read_or_create(tmp_path) == secrets.read(tmp_path) != {}
+
+
+def test_other_secrets_come_into_force_and_the_ones_before_are_kept(tmp_path):
+    before = secrets.read_or_create(tmp_path)
+    other = secrets.new()
+    kept = secrets.replace(tmp_path, other)
+    assert secrets.read(tmp_path) == other
+    assert json.loads(kept.read_text()) == before
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
