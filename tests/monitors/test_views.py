@@ -283,7 +283,7 @@ def test_each_of_the_last_ninety_days_is_a_bar_that_says_what_happened(client, a
     monitor = make_monitor(team_of(alice), status="up", since=long_ago, regions=[eu])
     page = text(client.get(reverse("monitors:detail", args=[monitor.pk])))
     assert page.count('class="day-bar"') == 90
-    assert page.count("100% up") == 90
+    assert page.count("100% up</span>") == page.count(': 100% up"') == 90
     assert page.count('class="day" tabindex="0"') == 1
 
 

@@ -6,8 +6,17 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from monitors.models import Pulse, Region, RegionWorker, Tick
-from monitors.services import regions
+from monitors.models import (
+    DayRollup,
+    FiveMinuteRollup,
+    HourRollup,
+    Pulse,
+    Region,
+    RegionWorker,
+    RolledUp,
+    Tick,
+)
+from monitors.services import partitions, regions
 from tests.helpers import wait_until
 from tests.monitors.services.cast import make_watched
 from tests.servers import Target, answer
@@ -15,6 +24,8 @@ from uptime import queues, tasks
 from uptime.celery import CONTROL, PERIODIC, app
 from uptime.lib.crypto import key_bytes, new_key, unseal
 from uptime.results import app as results_app
+
+LEVELS = (FiveMinuteRollup, HourRollup, DayRollup)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.broker, pytest.mark.database]
 
@@ -114,3 +125,24 @@ def test_pruning_ends_with_sessions_that_are_over():
     Session.objects.create(session_key="new", session_data="", expire_date=now + timezone.timedelta(days=1))
     tasks.prune()
     assert [session.session_key for session in Session.objects.all()] == ["new"]
+
+
+def test_rolling_up_and_pruning_keep_each_level_as_long_as_its_setting_says(settings):
+    settings.TICK_RETENTION_DAYS, settings.FIVE_MINUTE_RETENTION_DAYS = 5, 20
+    settings.HOUR_RETENTION_DAYS, settings.DAY_RETENTION_DAYS = 60, 90
+    monitor, now = make_watched(), timezone.now()
+    region, hour = monitor.regions.get(), now.replace(minute=0, second=0, microsecond=0)
+    for model, days in ((FiveMinuteRollup, (10, 25)), (HourRollup, (59, 61)), (DayRollup, (89, 91))):
+        for age in days:
+            start = hour - timezone.timedelta(days=age)
+            partitions.ensure_partitions(start.date(), ahead=0)
+            model.objects.create(monitor=monitor, region=region, start=start, up=1, down=0, nodata=0)
+    lately = hour - timezone.timedelta(hours=2)
+    Tick.objects.create(monitor=monitor, region=region, slot=lately, vote="up", config_version=1, response_ms=5)
+    RolledUp.objects.create(monitor=monitor, until=lately)
+    tasks.roll_up()
+    tasks.make_partitions()
+    tasks.prune()
+    old = [[(now - row.start).days for row in model.objects.filter(start__lt=lately)] for model in LEVELS]
+    assert [[age for age in ages if age > 1] for ages in old] == [[10], [59], [89]]
+    assert HourRollup.objects.filter(start=lately, up=1, high=5).exists()
