@@ -108,10 +108,8 @@ def _from_region(region: Region, sealed: str, fresh: bool) -> Recorded | None:
             return _outcomes(region, wires, deadletters.keep_outcome)
         case {"sign": _} if not fresh:
             pass
-        case {"sign": [worker, started_at, in_flight, lag_ms, version]}:
-            regions.heard(
-                region, Sign(str(worker), int(started_at), int(in_flight), float(lag_ms), str(version)), issued_at
-            )
+        case {"sign": [*facts]}:
+            regions.heard(region, Sign.from_wire(facts), issued_at)
         case _:
             raise ValueError("a results message with neither outcomes nor a sign of life")
     return None

@@ -13,9 +13,9 @@ import time
 
 from celery import Celery, signals
 
-from monitors.probes.base import Check
+from monitors.probes.base import Check, Outcome
 from monitors.probes.engine import Engine
-from uptime import queues
+from uptime import canaries, queues
 from uptime.lib.crypto import SealError, key_bytes, unseal
 from uptime.lib.env import EnvError, env, env_bool, env_int
 from uptime.lib.version import VERSION
@@ -60,13 +60,22 @@ app.conf.update(
 )
 
 sender = Sender(app, REGION, KEY, queues.into_results(BROKER_URL, PREFIX))
+
+
+def take(outcome: Outcome) -> None:
+    """What the engine saw: of a canary it stays here, of a monitor it goes home."""
+    if not watched.take(outcome):
+        sender.put(outcome)
+
+
 engine = Engine(
-    on_outcome=sender.put,
+    on_outcome=take,
     handles=env_int("PROBE_HANDLES", 400, least=1, most=5000),
     allow_private=env_bool("ALLOW_PRIVATE_TARGETS", False),
     link=env("BASE_URL"),
     ca_file=authorities(env("PROBE_CA_FILE")),
 )
+watched = canaries.Canaries(canaries.parse(env("CANARY_URLS")), engine.submit)
 
 
 @app.task(name="probe", bind=True, shared=False)
@@ -86,6 +95,7 @@ def probe(self, sealed: str) -> None:
 def start(**kwargs) -> None:
     engine.start()
     sender.start()
+    watched.start()
     threading.Thread(target=_give_signs, name="signs of life", daemon=True).start()
 
 
@@ -98,5 +108,5 @@ def stop(**kwargs) -> None:
 def _give_signs() -> None:
     started_at = round(time.time() * 1000)
     while True:
-        sender.sign([NAME, started_at, engine.in_flight, round(engine.lag_ms, 1), VERSION])
+        sender.sign([NAME, started_at, engine.in_flight, round(engine.lag_ms, 1), VERSION, watched.to_wire()])
         time.sleep(SIGN_EVERY)

@@ -46,7 +46,7 @@ class Sender:
             self._wake.set()
 
     def sign(self, facts: list[Any]) -> None:
-        """A sign of life: it travels behind every outcome that came before it, and says when it was given."""
+        """A sign of life: it travels behind every outcome that came before it, and says when it was given and sent."""
         self._waiting.append((_now(), facts))
 
     def stop(self) -> None:
@@ -83,7 +83,7 @@ class Sender:
         if isinstance(first, Outcome):
             at, payload = _now(), {"outcomes": [each.to_wire() for each in part if isinstance(each, Outcome)]}
         else:
-            at, payload = first[0], {"sign": first[1]}
+            at, payload = first[0], {"sign": [*first[1], _now()]}  # it may have waited for the broker meanwhile
         sealed = seal(self._key, "results", self._region, at, payload)
         try:
             self._app.send_task("record", args=[self._region, sealed], argsrepr="<results>", **self._into_results)

@@ -9,6 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -17,13 +18,16 @@ from django.utils import timezone
 
 from monitors.domain.slots import Ms
 from monitors.models import Monitor, Pulse, Region, RegionWorker
-from monitors.times import from_ms
+from monitors.probes.base import printable
+from monitors.times import from_ms, to_ms
 from uptime.lib.crypto import new_key
 
 RESULTS_PULSE = "results"
 BREAK = timedelta(seconds=5)  # a longer pause between two beacons means that the results queue stood still
 FORGET_WORKER_AFTER = timedelta(minutes=10)
 SLUG_LENGTH = 32
+MOST_CANARIES = 20  # of one worker that are kept
+BELIEVED_MS = 1_000.0  # a way through the results queue that is longer may explain a clock that seems to be behind
 
 
 class RegionInUseError(Exception):
@@ -65,11 +69,39 @@ class Sign:
     in_flight: int
     lag_ms: float
     version: str
+    sent_at: Ms  # later than it was given, where the broker was away
+    canaries: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def from_wire(cls, facts: list[Any]) -> Self:
+        """Raises ValueError for whatever is missing or of another kind."""
+        match facts:
+            case [
+                str(worker),
+                int(started_at),
+                int(in_flight),
+                int() | float() as lag,
+                str(version),
+                list(seen),
+                int(at),
+            ]:
+                canaries = tuple(_canary(each) for each in seen[:MOST_CANARIES])
+                return cls(worker, started_at, in_flight, float(lag), version, at, canaries)
+        raise ValueError("a sign of life does not have the facts it should")
+
+
+def _canary(wire: Any) -> dict[str, Any]:
+    match wire:
+        case [str(url), bool(known_up), str(vote), int(wrong), str(detail)]:
+            told = {"url": printable(url), "known_up": known_up, "vote": printable(vote, 6), "wrong": wrong}
+            return told | {"detail": printable(detail)}
+    raise ValueError("a canary does not have the facts it should")
 
 
 def heard(region: Region, sign: Sign, issued_at: Ms) -> None:
     """Write a sign of life down. A sign from the future counts as from now."""
     now = timezone.now()
+    before = RegionWorker.objects.filter(region=region, name=sign.worker[:100]).first()
     RegionWorker.objects.update_or_create(
         region=region,
         name=sign.worker[:100],
@@ -80,9 +112,31 @@ def heard(region: Region, sign: Sign, issued_at: Ms) -> None:
             "in_flight": sign.in_flight,
             "lag_ms": sign.lag_ms,
             "version": sign.version[:20],
+            "clock_ms": _clock(sign, before.clock_ms if before else None, now),
+            "canaries": list(sign.canaries),
         },
     )
     RegionWorker.objects.filter(region=region, heard_at__lt=now - FORGET_WORKER_AFTER).delete()
+
+
+def _clock(sign: Sign, known: Ms | None, now: datetime) -> float | None:
+    """How far a worker's clock is ahead of ours, None while a slow queue could be taken for a clock that is behind.
+
+    A message from the future proves a clock that is ahead. One that is behind is believed a second more with each
+    sign, because a single message may have been held up on its way.
+    """
+    ahead = sign.sent_at - to_ms(now)
+    if ahead > 0:
+        return float(ahead)
+    return max(float(ahead), (known or 0.0) - BELIEVED_MS) if _results_flow(now) else None
+
+
+def _results_flow(now: datetime) -> bool:
+    """Whether our own messages come through the results queue at once."""
+    pulse = Pulse.objects.filter(name=RESULTS_PULSE).first()
+    if pulse is None or pulse.took_ms is None:
+        return False
+    return abs(now - pulse.at) <= BREAK and pulse.took_ms <= BELIEVED_MS
 
 
 def centre_key() -> bytes:
@@ -92,12 +146,15 @@ def centre_key() -> bytes:
 
 def beacon(issued_at: datetime) -> None:
     """Our own message came through the results queue: everything queued before it has been stored."""
-    pulse, made = Pulse.objects.get_or_create(name=RESULTS_PULSE, defaults={"at": issued_at, "since": issued_at})
-    set_back = pulse.at - timezone.now() > BREAK  # our clock was ahead when that one came
+    now = timezone.now()
+    took_ms = max(0.0, (now - issued_at).total_seconds() * 1000)
+    first = {"at": issued_at, "since": issued_at, "took_ms": took_ms}
+    pulse, made = Pulse.objects.get_or_create(name=RESULTS_PULSE, defaults=first)
+    set_back = pulse.at - now > BREAK  # our clock was ahead when that one came
     if made or (issued_at <= pulse.at and not set_back):
         return
-    since = timezone.now() if set_back or issued_at - pulse.at > BREAK else pulse.since
-    Pulse.objects.filter(name=RESULTS_PULSE).update(at=issued_at, since=since)
+    since = now if set_back or issued_at - pulse.at > BREAK else pulse.since
+    Pulse.objects.filter(name=RESULTS_PULSE).update(at=issued_at, since=since, took_ms=took_ms)
 
 
 @dataclass(frozen=True, slots=True)

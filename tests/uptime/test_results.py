@@ -59,10 +59,12 @@ def test_outcomes_of_a_region_become_ticks(attacker, worker):
 def test_a_sign_of_life_is_written_down(attacker, worker):
     make_watched()
     region = Region.objects.get()
-    sign = {"sign": ["host:1", now_ms(), 3, 1.5, "0.1.0"]}
+    canaries = [["http://up.example/", True, "up", 0, ""]]
+    sign = {"sign": ["host:1", now_ms(), 3, 1.5, "0.1.0", canaries, now_ms()]}
     send(attacker, "eu", seal(key_bytes(region.key), "results", "eu", now_ms(), sign))
     found = wait_until(RegionWorker.objects.first)
     assert (found.name, found.in_flight, found.lag_ms) == ("host:1", 3, 1.5)
+    assert found.canaries[0]["url"] == "http://up.example/"
 
 
 def test_a_beacon_of_ours_moves_the_results_clock(attacker, worker):
@@ -70,7 +72,9 @@ def test_a_beacon_of_ours_moves_the_results_clock(attacker, worker):
     assert wait_until(Pulse.objects.first).name == regions.RESULTS_PULSE
 
 
-@pytest.mark.parametrize("case", ["another region's key", "an unknown region", "nonsense", "a wrong shape"])
+@pytest.mark.parametrize(
+    "case", ["another region's key", "an unknown region", "nonsense", "a wrong shape", "half a sign"]
+)
 def test_what_is_not_genuine_is_put_aside(case, attacker, worker):
     monitor = make_watched(["eu", "us"])
     us = key_bytes(Region.objects.get(slug="us").key)
@@ -81,6 +85,7 @@ def test_what_is_not_genuine_is_put_aside(case, attacker, worker):
         "an unknown region": ("xx", seal(key_bytes(new_key()), "results", "xx", now_ms(), {"outcomes": []})),
         "nonsense": ("eu", "nonsense"),
         "a wrong shape": ("eu", seal(eu, "results", "eu", now_ms(), {"do": "everything"})),
+        "half a sign": ("eu", seal(eu, "results", "eu", now_ms(), {"sign": ["host:1", now_ms(), 3, 1.5, "0.1.0"]})),
     }[case]
     send(attacker, region, sealed)
     wait_until(DeadLetter.objects.exists)

@@ -66,9 +66,13 @@ def test_the_state_in_the_middle_of_a_history_is_as_specified(history, upto):
 @examples
 @given(histories(), st.randoms(use_true_random=False))
 def test_cutting_the_work_into_other_calls_and_restarting_between_changes_nothing(history, rnd):
-    """However many arrivals one call judges, and whatever was forgotten but the stored state."""
+    """However many arrivals one call judges, and whatever was forgotten but the stored state.
+
+    But for the rounds that are closed when a doubt arises: they stay closed, so they are judged before it."""
     watched = Watched(history)
     for event in history.log:
+        if isinstance(event, spec.Doubted):
+            watched.judge(event.now - 1)
         watched.store(event)
         if rnd.random() < 0.3:
             watched.restart()

@@ -129,7 +129,7 @@ MOODS = {
 
 
 @st.composite
-def histories(draw: st.DrawFn, max_slots: int = 16) -> spec.History:
+def histories(draw: st.DrawFn, max_slots: int = 16, sick: bool | None = None) -> spec.History:
     """Slots, votes and sweeps of one monitor, votes late, early, lost, doubled, out of order, and not believed."""
     site = draw(sites())
     interval_s = site.interval // 1000
@@ -140,7 +140,8 @@ def histories(draw: st.DrawFn, max_slots: int = 16) -> spec.History:
     extra = draw(st.lists(st.tuples(st.integers(0, span), st.sampled_from([*MOODS])), max_size=4))
     moods_at = dict(zip(grid, moods, strict=True)) | {START + after: mood for after, mood in extra}
     due = {slot: mood for slot, mood in sorted(moods_at.items()) if mood != "blind"}
-    scarce, stalled, sick = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    scarce, stalled = draw(st.booleans()), draw(st.booleans())
+    sick = draw(st.booleans()) if sick is None else sick
     rnd = Random(draw(st.integers(0, 1 << 32)))
     regions = sorted(site.regions)
     eligible = {slot: _eligible(rnd, regions) if scarce else site.regions for slot in due}
@@ -149,10 +150,11 @@ def histories(draw: st.DrawFn, max_slots: int = 16) -> spec.History:
         for slot, mood in due.items()
         for event in _votes(rnd, site, slot, sorted(site.regions | eligible[slot]), MOODS[mood])
     ]
+    doubts = _doubts(rnd, span, sorted({*regions, *OTHERS})) if sick else []
+    heard = [_lied(event, doubts) for event in heard]
     sweeps = [spec.Swept(site.watermark(slot) + rnd.choice([0, 700, 90_000])) for slot in due if rnd.random() < 0.8]
     events = _stall(rnd, span, [*heard, *sweeps]) if stalled else [*heard, *sweeps]
     end = max([event.now for event in events], default=START) + rnd.choice([1, 200_000, 2_000_000])
-    doubts = _doubts(rnd, span, sorted({*regions, *OTHERS})) if sick else []
     log = sorted([*events, *doubts, spec.Swept(end)], key=lambda event: event.now)
     return spec.History(site, START, eligible, log)
 
@@ -175,13 +177,19 @@ def _doubts(rnd: Random, span: int, regions: list[int]) -> list:
     """Some regions are not trusted for a while, once or twice, from a little before it is noticed."""
     found = []
     for region in rnd.sample(regions, rnd.randint(1, len(regions))):
-        moments = sorted(START + each for each in rnd.sample(range(1, span + 600_000), 2 * rnd.randint(1, 2)))
+        moments = sorted(START + each for each in rnd.sample(range(-1_000, span + 20_000), 2 * rnd.randint(1, 2)))
         for i, moment in enumerate(moments):
             since = moment - rnd.choice([0, 20_000, 71_000])
             found.append(spec.Trusted(moment, region) if i % 2 else spec.Doubted(moment, region, since))
         if rnd.random() < 0.3:
             found.pop()  # it lasts
     return found
+
+
+def _lied(event: spec.Heard, doubts: list) -> spec.Heard:
+    """A sick region sees everything down."""
+    since = [doubt.since for doubt in doubts if isinstance(doubt, spec.Doubted) and doubt.region == event.region]
+    return replace(event, vote=DOWN) if since and min(since) <= event.slot else event
 
 
 def _eligible(rnd: Random, regions: list[int]) -> frozenset[int]:

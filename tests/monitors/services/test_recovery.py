@@ -94,7 +94,7 @@ def test_after_our_clock_was_set_back_regions_are_heard_again():
         for seconds in range(0, 60, 2):
             with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
                 beacon(timezone.now())
-                heard(region, Sign("w", now_ms(), 0, 0.0, "1"), now_ms())
+                heard(region, Sign("w", now_ms(), 0, 0.0, "1", now_ms()), now_ms())
                 assert region.pk not in hearing().offline
 
 
