@@ -23,6 +23,7 @@ from monitors.domain.verdict import Status, Vote
 from monitors.domain.why import explain as in_words
 from monitors.models import Monitor, Region, Round, StatusInterval, Tick
 from monitors.probes.base import Reason
+from monitors.queries_health import Open, doubted_at, open_troubles
 from monitors.times import to_ms
 
 PER_PAGE = 50
@@ -164,14 +165,24 @@ class RegionState:
     region: Region
     online: bool
     tick: dict | None
+    troubles: list[Open] = field(default_factory=list)
 
     @property
     def reason(self):
         return reason_label(self.tick["reason"]) if self.tick else ""
 
     @property
+    def doubts(self):
+        """The troubles for which it is not trusted."""
+        return [each for each in self.troubles if each.doubted]
+
+    @property
+    def offline_since(self):
+        return next((each.trouble.start for each in self.troubles if not each.doubted), None)
+
+    @property
     def sees_down(self):
-        return self.tick is not None and self.tick["vote"] == Vote.DOWN
+        return self.tick is not None and self.tick["vote"] == Vote.DOWN and not self.doubts
 
     @property
     def slot(self):
@@ -179,7 +190,7 @@ class RegionState:
 
 
 def region_states(monitor, now=None):
-    """A RegionState for each region assigned to the monitor, by one query."""
+    """A RegionState for each region assigned to the monitor, by one query and one for their troubles."""
     now = now or timezone.now()
     newest = (
         Tick.objects.filter(monitor=monitor, region=OuterRef("pk"), slot__gte=now - A_DAY)
@@ -190,8 +201,16 @@ def region_states(monitor, now=None):
     )
     found = monitor.regions.annotate(heard_at=Max("workers__heard_at"), tick=Subquery(newest))
     silent = timedelta(seconds=settings.REGION_OFFLINE_AFTER)
+    troubles = defaultdict(list)
+    for each in open_troubles():
+        troubles[each.trouble.region_id].append(each)
     return [
-        RegionState(region, region.heard_at is not None and now - region.heard_at <= silent, region.tick)
+        RegionState(
+            region,
+            region.heard_at is not None and now - region.heard_at <= silent,
+            region.tick,
+            troubles[region.pk],
+        )
         for region in found
     ]
 
@@ -306,9 +325,12 @@ def _facts(monitor, slot, ticks, stored):
     if stored is not None:
         eligible = frozenset(stored.eligible)
         votes = {int(region): Vote(vote) for region, vote in stored.votes.items()} or votes
+    doubted = doubted_at(slot, policy.regions | eligible)
     kept = {region: votes.get(region, Vote.NODATA) for region in sorted(eligible)}
+    if stored is None or not stored.votes:
+        kept |= {region: Vote.NODATA for region in kept if str(region) in doubted}
     closed = rules.ClosedRound(to_ms(slot), eligible, kept, rules.decide(kept, eligible, policy))
-    return rules.facts(closed, policy)
+    return rules.facts(closed, policy) | ({"doubted": doubted} if doubted else {})
 
 
 def _change_in_words(change, names):

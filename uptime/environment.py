@@ -54,6 +54,17 @@ KNOBS = (  # every variable of uptime/settings.py; docs/configuration.md explain
     "ARCHIVE_S3_ENDPOINT",
     "ARCHIVE_S3_KEY_ID",
     "ARCHIVE_S3_SECRET",
+    "REGION_CLOCK_LIMIT",
+    "REGION_TRUST_AFTER",
+    "DISAGREE_COMPARED",
+    "DISAGREE_ALONE",
+    "DISAGREE_SHARE",
+    "DISAGREE_TEAMS",
+    "BRAKE_SHARE",
+    "BRAKE_MONITORS",
+    "BRAKE_TEAMS",
+    "BRAKE_HOLD",
+    "BRAKE_LONGEST",
     "LOG_LEVEL",
 )
 NEEDED = ("SECRET_KEY", "FIELD_KEYS", "DATABASE_URL", "REDIS_URL", "BROKER_URL")

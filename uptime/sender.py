@@ -80,10 +80,13 @@ class Sender:
 
     def _publish(self, part: list[Outcome | Sign]) -> bool:
         first = part[0]
+        payload: dict[str, list[Any]]
         if isinstance(first, Outcome):
-            at, payload = _now(), {"outcomes": [each.to_wire() for each in part if isinstance(each, Outcome)]}
+            at = _now()
+            payload = {"outcomes": [each.to_wire() for each in part if isinstance(each, Outcome)]}
         else:
-            at, payload = first[0], {"sign": [*first[1], _now()]}  # it may have waited for the broker meanwhile
+            at, facts = first
+            payload = {"sign": [*facts, _now()]}  # it may have waited for the broker meanwhile
         sealed = seal(self._key, "results", self._region, at, payload)
         try:
             self._app.send_task("record", args=[self._region, sealed], argsrepr="<results>", **self._into_results)

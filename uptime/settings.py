@@ -263,7 +263,22 @@ TICK_RETENTION_DAYS = env_int("TICK_RETENTION_DAYS", 30, least=2, most=3650)
 FIVE_MINUTE_RETENTION_DAYS = env_int("FIVE_MINUTE_RETENTION_DAYS", 30, least=2, most=3650)
 HOUR_RETENTION_DAYS = env_int("HOUR_RETENTION_DAYS", 180, least=2, most=3650)
 DAY_RETENTION_DAYS = env_int("DAY_RETENTION_DAYS", 1095, least=2, most=36_500)
+
+# Whether a region is believed --------------------------------------------------------------------------
 REGION_OFFLINE_AFTER = env_int("REGION_OFFLINE_AFTER", 15, least=6, most=600)  # seconds without a sign of life
+REGION_CLOCK_LIMIT = env_int("REGION_CLOCK_LIMIT", 2000, least=100, most=60_000)  # milliseconds
+REGION_TRUST_AFTER = env_int("REGION_TRUST_AFTER", 180, least=1, most=86_400)  # seconds with nothing wrong
+DISAGREE_COMPARED = env_int("DISAGREE_COMPARED", 20, least=1)  # monitors
+DISAGREE_ALONE = env_int("DISAGREE_ALONE", 10, least=1)  # monitors
+DISAGREE_SHARE = env_int("DISAGREE_SHARE", 20, least=1, most=100)  # per cent
+DISAGREE_TEAMS = env_int("DISAGREE_TEAMS", 3, least=1)
+
+# The brake: when everything fails at once, alerts wait -------------------------------------------------
+BRAKE_SHARE = env_int("BRAKE_SHARE", 25, least=1, most=100)  # per cent of all monitors
+BRAKE_MONITORS = env_int("BRAKE_MONITORS", 50, least=1)
+BRAKE_TEAMS = env_int("BRAKE_TEAMS", 5, least=1)
+BRAKE_HOLD = env_int("BRAKE_HOLD", 120, least=10, most=3600)  # seconds
+BRAKE_LONGEST = env_int("BRAKE_LONGEST", 900, least=10, most=86_400)  # seconds
 
 # Where days of ticks go before they are dropped: a folder, or a bucket; unset, nowhere -----------------
 ARCHIVE_URL = env("ARCHIVE_URL")

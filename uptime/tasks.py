@@ -13,7 +13,7 @@ from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
 from monitors.models.levels import FIVES
 from monitors.probes.base import Check, Reason
-from monitors.services import archive, edit, partitions, regions, retention, rollups
+from monitors.services import archive, edit, health, partitions, regions, retention, rollups
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
@@ -31,7 +31,7 @@ PURGE_AFTER = timedelta(hours=1)  # how long a deletion can be undone
 @periodic(every=1)
 def dispatch() -> None:
     """Send the checks of the coming second to their regions."""
-    claim_due(now_ms(), _silent_regions(), publish_checks)
+    claim_due(now_ms(), _silent_regions(), publish_checks, health.doubted())
 
 
 @periodic(every=1)
@@ -59,6 +59,12 @@ def roll_up() -> None:
     started = timezone.now()
     while rollups.roll_up(started) and timezone.now() - started < timedelta(seconds=50):
         pass
+
+
+@periodic(every=5)
+def watch_regions() -> None:
+    """See which regions are to be believed, and what becomes of the alerts that wait for that."""
+    live.bump(health.watch(timezone.now()))
 
 
 @periodic(every=3600, queue=WORK)

@@ -23,6 +23,14 @@ class Trouble(StrEnum):
     DISAGREES = "disagrees"
 
 
+WORDS = {  # "EU West is not trusted: ..."
+    Trouble.OFFLINE: "it is offline",
+    Trouble.SKEWED: "its clock is off",
+    Trouble.CANARY: "it mistakes sites whose state is known",
+    Trouble.DISAGREES: "it disagrees with the others",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """From where on something is wrong; each is a setting."""

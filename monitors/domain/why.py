@@ -1,7 +1,10 @@
 """A verdict in words, from the facts kept with it (`Transition.why`, `verdict.facts`)."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
+
+from monitors.domain.region_health import WORDS, Trouble
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
@@ -14,7 +17,7 @@ def explain(why: Mapping[str, Any], names: Mapping[int, str], reasons: Mapping[i
     """
     if "silence_ms" in why:
         return f"No round could be decided for {why['silence_ms'] // 60_000} minutes: not measured"
-    return "; ".join([_votes(why, names, reasons), *_absent(why, names), *_streak(why)])
+    return "; ".join([_votes(why, names, reasons), *_absent(why, names), *_doubted(why, names), *_streak(why)])
 
 
 def _votes(why: Mapping[str, Any], names: Mapping[int, str], reasons: Mapping[int, str]) -> str:
@@ -50,10 +53,26 @@ def _one(region: int, why: Mapping[str, Any], names: Mapping[int, str], reasons:
 def _absent(why: Mapping[str, Any], names: Mapping[int, str]) -> list[str]:
     assigned, eligible = set(why["assigned"]), set(why["eligible"])
     away, others = len(assigned - eligible), sorted(eligible - assigned)
+    doubted = {int(region) for region in why.get("doubted", {})}
     if others:
         own = "its own region" if away == 1 else f"its {away} own regions"
         return [f"{own} could not look, so {' and '.join(_name(region, names) for region in others)} did"]
+    away = len(assigned - eligible - doubted)
     return [f"{away} of {len(assigned)} regions could not look"] if away and eligible else []
+
+
+def _doubted(why: Mapping[str, Any], names: Mapping[int, str]) -> list[str]:
+    """Why the votes of some regions did not count: {region id: [kind of trouble, since]}."""
+    return [
+        f"{_name(int(region), names)} is not trusted: {WORDS[Trouble(kind)]} since {_clock(since)}, "
+        "so its votes count as no data"
+        for region, (kind, since) in sorted(why.get("doubted", {}).items())
+    ]
+
+
+def _clock(moment: int) -> str:
+    """To the minute in UTC, which a sentence for everybody is told in."""
+    return f"{datetime.fromtimestamp(moment // 1000, UTC):%H:%M} UTC"
 
 
 def _streak(why: Mapping[str, Any]) -> list[str]:

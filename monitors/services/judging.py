@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
@@ -47,6 +48,8 @@ class Doubt:
     region: int
     start: Ms
     end: Ms | None
+    kind: str  # of trouble
+    since: Ms  # when it was noticed
 
     def covers(self, region: int, slot: Ms) -> bool:
         return region == self.region and self.start <= slot and (self.end is None or slot < self.end)
@@ -89,6 +92,13 @@ class Case:
     def _counts(self, seen: Seen) -> bool:
         current = seen.version == self.monitor.config_version
         return current and not any(doubt.covers(seen.region, seen.slot) for doubt in self.doubts)
+
+    def doubted(self, slot: Ms) -> dict[str, list[Any]]:
+        """Region id to [kind of trouble, since], for what is said of a verdict."""
+        regions = self.regions | self.stand_ins.get(slot, frozenset())
+        return {
+            str(d.region): [d.kind, d.since] for d in self.doubts if d.region in regions and d.covers(d.region, slot)
+        }
 
     def unheard(self, slot: Ms) -> frozenset[int]:
         """The regions that owe a tick for a slot."""
@@ -159,9 +169,11 @@ def _load_eligible(cases: Mapping[int, Case], since: datetime) -> None:
 def _doubts(since: datetime) -> list[Doubt]:
     troubles = RegionTrouble.objects.filter(Q(end=None) | Q(end__gt=since))
     return [
-        Doubt(region, to_ms(start), to_ms(end) if end else None)
-        for region, start, end in troubles.values_list("region_id", "doubted_from", "end")
-        if start
+        Doubt(region, to_ms(doubted_from), to_ms(end) if end else None, kind, to_ms(start))
+        for region, kind, start, end, doubted_from in troubles.values_list(
+            "region_id", "kind", "start", "end", "doubted_from"
+        )
+        if doubted_from
     ]
 
 
@@ -244,6 +256,8 @@ def _remember(state: State, memory: rules.State) -> None:
 
 def _move(case: Case, transition: rules.Transition) -> StatusChange:
     why = {**transition.why, "reasons": _reasons(case, transition)}
+    if doubted := case.doubted(why.get("slot", transition.at)):
+        why["doubted"] = doubted
     return move(
         case.monitor,
         case.state,

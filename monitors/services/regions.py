@@ -119,7 +119,7 @@ def heard(region: Region, sign: Sign, issued_at: Ms) -> None:
     RegionWorker.objects.filter(region=region, heard_at__lt=now - FORGET_WORKER_AFTER).delete()
 
 
-def _clock(sign: Sign, known: Ms | None, now: datetime) -> float | None:
+def _clock(sign: Sign, known: float | None, now: datetime) -> float | None:
     """How far a worker's clock is ahead of ours, None while a slow queue could be taken for a clock that is behind.
 
     A message from the future proves a clock that is ahead. One that is behind is believed a second more with each

@@ -11,6 +11,15 @@ REASONS = {1: "Connection refused", 2: "Timed out"}
 THREE = frozenset({1, 2, 3})
 
 
+def test_a_region_that_is_not_trusted_is_named_with_the_reason_and_since_when():
+    facts = why_of({2: UP, 3: UP}, Policy(THREE), frozenset({2, 3}))
+    told = explain(facts | {"doubted": {"1": ["disagrees", START]}}, NAMES, {})
+    assert told == (
+        "2 of 2 regions saw it up; eu-west is not trusted: it disagrees with the others since 14:13 UTC, "
+        "so its votes count as no data"
+    )
+
+
 def why_of(votes, policy, eligible=None, state=None, now=START + 200_000):
     state = state or State(START - 1, START, Status.UP)
     judgement = judge(state, policy, [Round(START + 30_000, votes, eligible, expired=True)], now, now)
