@@ -7,6 +7,20 @@ from accounts.models import Team
 from monitors.models import Monitor
 
 
+class TransitionQuerySet(models.QuerySet):
+    def waiting(self):
+        """The outbox: what somebody must hear of and nobody has heard yet."""
+        return self.filter(announced_at=None, dropped_at=None, silent=False)
+
+    def due(self, now):
+        """What may be announced at `now`, the oldest first."""
+        return self.waiting().filter(Q(hold_until=None) | Q(hold_until__lte=now)).order_by("created_at", "id")
+
+    def held(self, now):
+        """What is held back at `now`, because everything failed at once."""
+        return self.waiting().filter(hold_until__gt=now)
+
+
 class Transition(models.Model):
     """A monitor's change of status, written in the same transaction as the change: the outbox of alerting."""
 
@@ -27,13 +41,21 @@ class Transition(models.Model):
         null=True, blank=True, help_text="Never announced: it was over before it was believed."
     )
 
+    objects = TransitionQuerySet.as_manager()
+
     class Meta:
         ordering = ["-decided_at"]
         constraints = [models.UniqueConstraint(fields=["monitor", "at", "to_status"], name="transition_once")]
         indexes = [
             models.Index(
                 fields=["created_at"], condition=Q(announced_at=None, dropped_at=None, silent=False), name="outbox"
-            )
+            ),
+            models.Index(
+                fields=["hold_until"],
+                condition=Q(announced_at=None, dropped_at=None, silent=False, hold_until__isnull=False),
+                name="outbox_held",
+            ),
+            models.Index(fields=["created_at"], name="transition_created"),
         ]
 
     def __str__(self):

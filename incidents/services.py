@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from django.utils import timezone
+
+from incidents import brake
 from incidents.models import Incident, TimelineEntry, Transition
 from monitors.domain.verdict import Status
 from monitors.domain.why import explain
@@ -25,6 +28,16 @@ def apply(changes: Iterable[StatusChange]) -> None:
             _open(change, transition, names)
         elif change.after in ENDINGS:
             _resolve(change)
+    _brake(changes)
+
+
+def _brake(changes: list[StatusChange]) -> None:
+    """Whatever has just been written and must wait, waits from the first moment on."""
+    told = {change.after for change in changes if not change.silent}
+    if Status.DOWN in told:
+        brake.hold(timezone.now())
+    if Status.UP in told:
+        brake.hold_recoveries([each.monitor.pk for each in changes if each.after == Status.UP], timezone.now())
 
 
 def _outbox_row(change: StatusChange) -> Transition:

@@ -8,6 +8,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.utils import timezone
 
+from incidents import brake
 from incidents import services as incidents
 from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
@@ -65,6 +66,7 @@ def roll_up() -> None:
 def watch_regions() -> None:
     """See which regions are to be believed, and what becomes of the alerts that wait for that."""
     live.bump(health.watch(timezone.now()))
+    brake.review(timezone.now())
 
 
 @periodic(every=3600, queue=WORK)

@@ -79,6 +79,14 @@ class Migration(migrations.Migration):
             model_name='transition',
             index=models.Index(condition=models.Q(('announced_at', None), ('dropped_at', None), ('silent', False)), fields=['created_at'], name='outbox'),
         ),
+        migrations.AddIndex(
+            model_name='transition',
+            index=models.Index(condition=models.Q(('announced_at', None), ('dropped_at', None), ('hold_until__isnull', False), ('silent', False)), fields=['hold_until'], name='outbox_held'),
+        ),
+        migrations.AddIndex(
+            model_name='transition',
+            index=models.Index(fields=['created_at'], name='transition_created'),
+        ),
         migrations.AddConstraint(
             model_name='transition',
             constraint=models.UniqueConstraint(fields=('monitor', 'at', 'to_status'), name='transition_once'),
