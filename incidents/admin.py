@@ -57,8 +57,15 @@ class IncidentAdmin(ReadOnly, admin.ModelAdmin):
 
 @admin.register(Transition)
 class TransitionAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["monitor", "from_status", "to_status", "at", "decided_at", "silent", "announced_at"]
-    list_filter = ["to_status", "silent", ("announced_at", admin.EmptyFieldListFilter), "decided_at"]
+    list_display = ["monitor", "from_status", "to_status", "at", "decided_at", "silent", "announced_at", "hold_until"]
+    list_filter = [
+        "to_status",
+        "silent",
+        ("announced_at", admin.EmptyFieldListFilter),
+        ("hold_until", admin.EmptyFieldListFilter),
+        ("dropped_at", admin.EmptyFieldListFilter),
+        "decided_at",
+    ]
     list_select_related = ["monitor"]
     search_fields = ["monitor__name", "monitor__target"]
     fields = [
@@ -66,6 +73,7 @@ class TransitionAdmin(ReadOnly, admin.ModelAdmin):
         ("from_status", "to_status"),
         ("at", "decided_at"),
         ("silent", "announced_at", "created_at"),
+        ("hold_until", "dropped_at"),
         "why",
         "config_version",
     ]

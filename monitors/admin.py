@@ -19,7 +19,7 @@ from django.utils.text import Truncator
 from django_celery_beat import models as beat
 from django_celery_beat.admin import PeriodicTaskAdmin
 
-from monitors.models import DeadLetter, Monitor, Region, RegionWorker, Schedule, State, Tick
+from monitors.models import DeadLetter, Monitor, Region, RegionTrouble, RegionWorker, Schedule, State, Tick
 from uptime import actions
 
 TICKS_SHOWN = 200
@@ -225,7 +225,7 @@ def latest_ticks(monitor):
 class WorkerInline(ReadOnly, admin.TabularInline):
     model = RegionWorker
     can_delete = False
-    fields = ("name", "version", "started_at", "heard_at", "in_flight", "lag_ms")
+    fields = ("name", "version", "started_at", "heard_at", "in_flight", "lag_ms", "clock_ms", "canaries")
 
 
 @admin.register(Region)
@@ -252,6 +252,14 @@ class RegionAdmin(admin.ModelAdmin):
     def heard(self, region):
         silent = timedelta(seconds=settings.REGION_OFFLINE_AFTER)
         return any(timezone.now() - worker.heard_at <= silent for worker in region.workers.all())
+
+
+@admin.register(RegionTrouble)
+class RegionTroubleAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["region", "kind", "start", "end", "detail"]
+    list_filter = [("end", admin.EmptyFieldListFilter), "kind", "region", "start"]
+    list_select_related = ["region"]
+    fields = ["region", "kind", ("start", "end"), ("doubted_from", "clean_since"), "detail"]
 
 
 @admin.register(DeadLetter)

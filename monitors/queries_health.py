@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import Q
+from django.utils import timezone
 
 from monitors.domain.region_health import WORDS, Trouble
 from monitors.models import Region, RegionTrouble, Round
 from monitors.times import to_ms
+
+PAST = timedelta(days=7)
+PAST_SHOWN = 10  # of each region
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,23 @@ class Open:
         """Whether its votes count as no data; a region that is merely silent has none."""
         return self.trouble.doubted_from is not None
 
+    @property
+    def trusted_again_at(self):
+        """When it will be over if nothing more is wrong; None while something is."""
+        clean_since = self.trouble.clean_since
+        return clean_since and clean_since + timedelta(seconds=settings.REGION_TRUST_AFTER)
+
 
 def open_troubles():
     """Every trouble that regions in use are in now, the longest first, as Open."""
     rows = RegionTrouble.objects.filter(end=None, region__enabled=True)
     return [Open(row) for row in rows.select_related("region").defer("region__key").order_by("start", "id")]
+
+
+def past_troubles():
+    """The troubles of the last days that are over, the newest first."""
+    ended = RegionTrouble.objects.filter(end__gt=timezone.now() - PAST)
+    return ended.order_by("-start", "-id")[:PAST_SHOWN]
 
 
 def doubted_at(slot, regions):

@@ -20,6 +20,7 @@ from monitors import availability, charts, live, queries
 from monitors.forms import MonitorForm
 from monitors.fragments import live_part
 from monitors.models import Region
+from monitors.queries_health import stand_ins
 from uptime import actions
 
 MOST_AT_ONCE = 500  # monitors one bulk action takes
@@ -124,6 +125,7 @@ def _detail(request, monitor):
         "version": version,
         "poll": f"?{urlencode({'page': checks.number, 'v': version})}",
         "regions": regions,
+        "stand_ins": stand_ins(monitor),
         "down_regions": [region for region in regions if region.sees_down],
         "uptimes": [(title, known[span][monitor.pk]) for title, span in queries.SPANS],
         "days": availability.days(monitor, now),

@@ -1,5 +1,6 @@
 """The regions page: where checks run from, whether each place is alive, and for staff how to get another one."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from monitors.fragments import live_part
 from monitors.models import Region, RegionWorker
+from monitors.queries_health import Open, open_troubles, past_troubles
 from monitors.services.regions import SLUG_LENGTH, RegionInUseError, validate_slug
 from uptime import actions
 
@@ -42,6 +44,24 @@ class RegionForm(forms.Form):
 
 
 @dataclass(frozen=True)
+class CanaryRow:
+    """A site whose state is known, as a worker last saw it."""
+
+    url: str
+    known_up: bool
+    vote: str
+    wrong: int
+    detail: str
+
+    @property
+    def look(self):
+        """The badge for it: what matters is not up or down, but whether it was seen as it is."""
+        if self.wrong:
+            return "mistaken"
+        return "as_known" if self.vote in {"up", "down"} else "nodata"
+
+
+@dataclass(frozen=True)
 class WorkerRow:
     """One worker as the page shows it."""
 
@@ -54,6 +74,15 @@ class WorkerRow:
         return (self.worker.heard_at - self.worker.in_band_at).total_seconds() * 1000
 
     @property
+    def clock_matters(self):
+        clock_ms = self.worker.clock_ms
+        return self.alive and clock_ms is not None and abs(clock_ms) > settings.REGION_CLOCK_LIMIT
+
+    @property
+    def canaries(self):
+        return [CanaryRow(**each) for each in self.worker.canaries] if self.alive else []
+
+    @property
     def delay_matters(self):
         return self.alive and self.delay_ms > DELAY_TOLERATED_MS
 
@@ -63,9 +92,10 @@ class RegionRow:
     """One region as the page shows it."""
 
     region: Region
-    state: str  # "online" | "offline" | "never" | "off"
+    state: str  # "online" | "doubted" | "offline" | "never" | "off"
     heard_at: datetime | None
     workers: list[WorkerRow]
+    troubles: list[Open]
 
     @property
     def in_flight(self):
@@ -129,8 +159,12 @@ def region_rows(user, now):
     """Every region with its state and workers; monitors are counted among those `user` may see."""
     own = Q(monitors__deleted_at=None, monitors__team__memberships__user=user)
     workers = Prefetch("workers", RegionWorker.objects.order_by("-heard_at"))
-    found = Region.objects.annotate(watched=Count("monitors", filter=own, distinct=True)).prefetch_related(workers)
-    return [_row(region, now) for region in found]
+    past = Prefetch("troubles", past_troubles(), to_attr="past")
+    found = Region.objects.annotate(watched=Count("monitors", filter=own, distinct=True))
+    troubles = defaultdict(list)
+    for each in open_troubles():
+        troubles[each.trouble.region_id].append(each)
+    return [_row(region, now, troubles[region.pk]) for region in found.prefetch_related(workers, past)]
 
 
 def _page(request, form):
@@ -139,29 +173,35 @@ def _page(request, form):
 
 def _rows(request):
     found = region_rows(request.user, timezone.now())
-    online = sum(row.state == "online" for row in found)
+    online = sum(row.state in {"online", "doubted"} for row in found)
     return {"regions": found, "online": online, "version": _version(found)}
 
 
-def _row(region, now):
+def _row(region, now, troubles):
     silent = timedelta(seconds=settings.REGION_OFFLINE_AFTER)
     every = [WorkerRow(worker, now - worker.heard_at <= silent) for worker in region.workers.all()]
     shown = [row for row in every if now - row.worker.heard_at <= FORGOTTEN_AFTER] or every[:1]
     heard_at = every[0].worker.heard_at if every else None
-    return RegionRow(region, _state(region, every), heard_at, shown)
+    return RegionRow(region, _state(region, every, troubles), heard_at, shown, troubles)
 
 
-def _state(region, workers):
+def _state(region, workers, troubles):
     if not region.enabled:
         return "off"
     if not workers:
         return "never"
-    return "online" if any(row.alive for row in workers) else "offline"
+    if not any(row.alive for row in workers):
+        return "offline"
+    return "doubted" if any(each.doubted for each in troubles) else "online"
 
 
 def _version(rows):
     """Changes whenever anything the fragment shows does."""
     shown = [
-        (row.region.pk, row.region.name, row.region.watched, row.state, row.heard_at, len(row.workers)) for row in rows
+        (
+            *(row.region.pk, row.region.name, row.region.watched, row.state, row.heard_at, len(row.workers)),
+            *((each.trouble.pk, each.trouble.detail, each.trouble.clean_since) for each in row.troubles),
+        )
+        for row in rows
     ]
     return blake2b(repr(shown).encode(), digest_size=8).hexdigest()

@@ -6,8 +6,11 @@ from functools import cached_property
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
+from incidents.models import Transition
 from monitors import queries
+from monitors.queries_health import open_troubles
 
 THEMES = ("light", "dark")  # anything else follows the reader's system
 OUTSIDE_THEIR_APP = {"monitors:regions": "regions", "monitors:region_remove": "regions", "accounts:mailbox": "mailbox"}
@@ -62,6 +65,20 @@ class Shell:
         """How many monitors the reader sees down."""
         user = getattr(self.request, "user", None)
         return queries.down_count(user) if user is not None and user.is_authenticated else 0
+
+    @cached_property
+    def region_troubles(self):
+        """What operators must know of the regions; others see it at their own monitors."""
+        return open_troubles() if self._is_staff else []
+
+    @cached_property
+    def held(self) -> int:
+        """How many alerts wait because everything failed at once."""
+        return Transition.objects.held(timezone.now()).count() if self._is_staff else 0
+
+    @property
+    def _is_staff(self) -> bool:
+        return getattr(getattr(self.request, "user", None), "is_staff", False)
 
     @property
     def favicon(self) -> str:

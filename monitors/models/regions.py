@@ -76,3 +76,8 @@ class RegionTrouble(models.Model):
 
     def __str__(self):
         return f"{self.region} {self.kind} from {self.start}"
+
+    @property
+    def seconds(self):
+        """How long it lasted; None while it lasts."""
+        return (self.end - self.start).total_seconds() if self.end else None

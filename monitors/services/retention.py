@@ -4,18 +4,23 @@ from datetime import datetime
 
 from django.db.models import Min
 
-from monitors.models import DayRollup, DeadLetter, Gap, HourRollup, Round
+from monitors.models import DayRollup, DeadLetter, Gap, HourRollup, RegionTrouble, Round
 
 PIECE = 10_000  # rows in one statement: short locks, and a job that was behind catches up over some runs
 
 
 def prune(before: datetime) -> int:
-    """Remove rounds, gaps and dead letters from before `before`, at most PIECE of each; returns how many went."""
+    """Remove what is from before `before`: rounds, gaps, dead letters and regions' past troubles.
+
+    At most PIECE of each; returns how many went.
+    """
     slots = Round.objects.filter(slot__lt=before).order_by("slot").values_list("slot", flat=True)[PIECE : PIECE + 1]
     newest = next(iter(slots), before)
     gone = Round.objects.filter(slot__lt=newest).delete()[0]
     gaps = Gap.objects.filter(end__lt=before).values_list("pk", flat=True)[:PIECE]
     letters = DeadLetter.objects.filter(received_at__lt=before).values_list("pk", flat=True)[:PIECE]
+    troubles = RegionTrouble.objects.filter(end__lt=before).values_list("pk", flat=True)[:PIECE]
+    gone += RegionTrouble.objects.filter(pk__in=list(troubles)).delete()[0]
     gone += Gap.objects.filter(pk__in=list(gaps)).delete()[0]
     return gone + DeadLetter.objects.filter(pk__in=list(letters)).delete()[0]
 

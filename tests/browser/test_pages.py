@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from monitors import live
-from monitors.models import Monitor, RegionWorker, State
+from monitors.models import Monitor, RegionTrouble, RegionWorker, State
 from tests.factories import make_admin, make_incident, make_monitor, make_region, team_of
 from tests.practice import practice_website
 
@@ -160,3 +160,31 @@ def becomes(monitor, **state):
 def test_the_admin_keeps_to_the_policy(page, shop, path):
     page.goto("/admin/monitors/" + path.format(pk=shop.pk))
     expect(page.locator("#content")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_region_in_trouble_can_be_read_everywhere(browse, live_server, root, size, scheme):
+    """The banner, the region's own words and its canaries, and the monitor that is checked from it."""
+    region, now = make_region("eu-west", name="EU West"), timezone.now()
+    canary = {"url": f"https://{'a-long-name.' * 6}example/", "known_up": True, "vote": "down", "wrong": 2}
+    worker_of(region, clock_ms=-3_100.0, canaries=[{**canary, "detail": "Connection refused"}])
+    RegionTrouble.objects.create(
+        region=region, kind="canary", start=now, doubted_from=now, detail="1 of 1 sites known to be up fail from there"
+    )
+    RegionTrouble.objects.create(region=region, kind="offline", start=now - timedelta(hours=1), end=now)
+    monitor = make_monitor(team_of(root), name="Shop", regions=[region])
+    page = browse(live_server.url, root, SIZES[size], color_scheme=scheme)
+    for url, words in {
+        "/": "EU West is not trusted since",
+        "/regions": "Its votes count as no data",
+        f"/monitors/{monitor.pk}": "Not trusted since",
+    }.items():
+        page.goto(url)
+        expect(page.locator("#page")).to_contain_text(words)
+        assert fits(page)
+    page.goto("/regions")
+    expect(page.get_by_text("Mistaken")).to_be_visible()
+    page.get_by_text("Troubles of the last 7 days").click()
+    expect(page.get_by_text("for 1 h")).to_be_visible()
+    assert fits(page)

@@ -85,3 +85,12 @@ def test_the_list_takes_as_many_queries_for_many_incidents(client, monitor, coun
     client.get(url("incident", "changelist"))
     with django_assert_num_queries(6):  # session, user, two counts, incidents, the filter of causes
         client.get(url("incident", "changelist"))
+
+
+def test_what_is_held_or_dropped_can_be_found(client, transition):
+    transition.hold_until = timezone.now()
+    transition.save()
+    for query, count in {"hold_until__isempty=0": 1, "dropped_at__isempty=0": 0}.items():
+        page = client.get(f"{url('transition', 'changelist')}?{query}")
+        assert len(page.context["cl"].result_list) == count
+    assert "Never announced" in client.get(url("transition", "change", transition.pk)).content.decode()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from monitors.admin import TICKS_SHOWN
-from monitors.models import DeadLetter, ExtraSlot, Monitor, Region, RegionWorker, Tick
+from monitors.models import DeadLetter, ExtraSlot, Monitor, Region, RegionTrouble, RegionWorker, Tick
 from monitors.services.partitions import ensure_partitions
 from tests.factories import make_admin, make_monitor, make_region, make_user, team_of
 
@@ -254,6 +254,13 @@ def test_dead_letters_can_be_read(client, root):
     assert "integer out of range" in client.get("/admin/monitors/deadletter/").content.decode()
     assert client.get(f"/admin/monitors/deadletter/{letter.pk}/change/").status_code == 200
     assert client.post(f"/admin/monitors/deadletter/{letter.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_troubles_of_regions_can_be_read(client, root):
+    row = RegionTrouble.objects.create(region=make_region(), kind="canary", start=timezone.now(), detail="2 of 3 fail")
+    assert "2 of 3 fail" in client.get("/admin/monitors/regiontrouble/").content.decode()
+    assert client.get(f"/admin/monitors/regiontrouble/{row.pk}/change/").status_code == 200
+    assert client.post(f"/admin/monitors/regiontrouble/{row.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
 def test_beat_entries_can_be_seen_but_not_bent(client, root):

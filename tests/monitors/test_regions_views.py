@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from monitors.models import Region, RegionWorker
+from monitors.models import Region, RegionTrouble, RegionWorker
 from monitors.views_regions import FORGOTTEN_AFTER, region_rows
 from tests.factories import make_admin, make_monitor, make_region, make_user, team_of
 from uptime import localregions
@@ -126,7 +126,7 @@ def test_many_regions_take_as_many_queries_as_one(client, alice, count, django_a
         worker(region, name="second")
         make_monitor(team_of(alice), regions=[region])
     client.get("/regions/rows")
-    with django_assert_num_queries(4):  # session, user, regions, workers
+    with django_assert_num_queries(6):  # session, user, regions, workers, troubles now and before
         client.get("/regions/rows")
 
 
@@ -222,3 +222,80 @@ def test_ordinary_people_may_not_remove_a_region(client, alice, method):
 
 def test_a_region_that_is_not_there_is_a_404(client, admin):
     assert client.get("/regions/nowhere/remove").status_code == 404
+
+
+# Health ---------------------------------------------------------------------------------------------------------------
+def trouble(region, kind="disagrees", minutes_ago=5, **fields):
+    start = timezone.now() - timedelta(minutes=minutes_ago)
+    doubted_from = None if kind == "offline" else start - timedelta(seconds=71)
+    return RegionTrouble.objects.create(region=region, kind=kind, start=start, doubted_from=doubted_from, **fields)
+
+
+def test_a_region_that_is_not_trusted_says_so_with_the_reason_and_since_when(client, alice):
+    region = make_region()
+    worker(region)
+    trouble(region, detail="It alone sees 35 of 40 monitors down")
+    assert only_row(alice).state == "doubted"
+    page = client.get("/regions").content.decode()
+    for words in (
+        "Not trusted",
+        "it disagrees with the others",
+        "It alone sees 35 of 40 monitors down. Its votes count as no data.",
+    ):
+        assert words in page
+    assert "trusted again at" not in page
+    RegionTrouble.objects.update(clean_since=timezone.now())
+    assert "it is trusted again at" in client.get("/regions").content.decode()
+
+
+def test_a_silent_region_is_offline_and_not_distrusted(client, alice):
+    region = make_region()
+    worker(region, seconds_ago=60)
+    trouble(region, "offline", detail="It gives no sign of life")
+    page = client.get("/regions").content.decode()
+    assert "Offline since" in page
+    assert "Not trusted" not in page
+
+
+def test_its_canaries_are_shown_by_whether_they_were_seen_as_they_are(client, alice):
+    seen = [
+        {"url": "http://up.example/", "known_up": True, "vote": "down", "wrong": 3, "detail": "Connection refused"},
+        {"url": "http://down.example/", "known_up": False, "vote": "down", "wrong": 0, "detail": ""},
+        {"url": "http://new.example/", "known_up": True, "vote": "", "wrong": 0, "detail": ""},
+    ]
+    worker(make_region(), canaries=seen)
+    assert [each.look for each in only_row(alice).workers[0].canaries] == ["mistaken", "as_known", "nodata"]
+    page = client.get("/regions").content.decode()
+    for words in ("http://up.example/", "known to be up", "known to be down", "Mistaken", "Connection refused"):
+        assert words in page
+
+
+@pytest.mark.parametrize(("clock_ms", "warned"), [(None, False), (1_999.0, False), (2_500.0, True), (-2_500.0, True)])
+def test_a_wrong_clock_is_marked(client, alice, clock_ms, warned):
+    worker(make_region(), clock_ms=clock_ms)
+    assert ("Its clock is wrong" in client.get("/regions").content.decode()) is warned
+
+
+def test_past_troubles_stay_for_a_week_and_the_newest_are_shown(client, alice):
+    region, now = make_region(), timezone.now()
+    worker(region)
+    trouble(region, "skewed", 30, detail="Its clock is 3.0 s ahead", end=now - timedelta(minutes=25))
+    trouble(region, "canary", 60 * 24 * 9, detail="Long ago", end=now - timedelta(days=8))
+    for number in range(12):
+        trouble(region, "offline", 100 + number, end=now - timedelta(minutes=99 + number))
+    page = client.get("/regions").content.decode()
+    assert "Clock is off, for " in page
+    assert "Long ago" not in page
+    assert len(only_row(alice).region.past) == 10
+
+
+def test_a_trouble_that_begins_or_ends_is_drawn(client, alice):
+    region = make_region()
+    worker(region)
+    version = client.get("/regions/rows").context["version"]
+    open_ = trouble(region)
+    assert client.get("/regions/rows", {"v": version}).status_code == 200
+    version = client.get("/regions/rows").context["version"]
+    open_.end = timezone.now()
+    open_.save()
+    assert client.get("/regions/rows", {"v": version}).status_code == 200

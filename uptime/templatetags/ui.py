@@ -54,8 +54,11 @@ LOOKS = {
     "flapping": Look("Flapping", "activity", "warn"),
     "online": Look("Online", "circle-check", "ok"),
     "offline": Look("Offline", "wifi-off", "down"),
+    "doubted": Look("Not trusted", "triangle-alert", "warn"),
     "never": Look("Never seen", "circle-dashed", "unknown"),
     "off": Look("Off", "circle-pause", "unknown"),
+    "as_known": Look("As known", "circle-check", "ok"),
+    "mistaken": Look("Mistaken", "circle-x", "down"),
     "open": Look("Ongoing", "circle-x", "down"),
     "resolved": Look("Resolved", "circle-check", "ok"),
 }

@@ -1,11 +1,11 @@
-"""Old rounds, gaps, dead letters, roll-ups and partitions go; what is younger stays."""
+"""Old rounds, gaps, dead letters, troubles, roll-ups and partitions go; what is younger stays."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from monitors.models import DeadLetter, Gap, HourRollup, Round
+from monitors.models import DeadLetter, Gap, HourRollup, Region, RegionTrouble, Round
 from monitors.models.levels import FIVES
 from monitors.services import partitions, retention
 from tests.monitors.services.cast import make_watched
@@ -20,7 +20,11 @@ def test_only_what_is_older_goes():
         Round.objects.create(monitor=monitor, slot=at, eligible=[1], config_version=1)
         Gap.objects.create(monitor=monitor, start=at - timedelta(hours=1), end=at, reason="not_dispatched")
         DeadLetter.objects.filter(pk=DeadLetter.objects.create(error="x", payload="y").pk).update(received_at=at)
-    assert retention.prune(now - timedelta(days=30)) == 3
+        RegionTrouble.objects.create(region=Region.objects.get(), kind="offline", start=at, end=at)
+    lasting = RegionTrouble.objects.create(region=Region.objects.get(), kind="skewed", start=now - timedelta(days=99))
+    assert retention.prune(now - timedelta(days=30)) == 4
+    assert RegionTrouble.objects.count() == 2
+    assert RegionTrouble.objects.contains(lasting)
     assert (Round.objects.count(), Gap.objects.count(), DeadLetter.objects.count()) == (1, 1, 1)
 
 
