@@ -73,7 +73,7 @@ class Shell:
 
     @cached_property
     def held(self) -> int:
-        """How many alerts wait because everything failed at once."""
+        """How many changes of status are not announced yet because everything failed at once."""
         return Transition.objects.held(timezone.now()).count() if self._is_staff else 0
 
     @property

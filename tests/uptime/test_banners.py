@@ -36,7 +36,7 @@ def test_staff_read_it_on_every_page(client, sick, held, url):
     found = page(client, make_admin(), url)
     assert "<strong>EU &lt;West&gt;</strong> is not trusted since" in found
     assert "it disagrees with the others. Its votes count as no data." in found
-    assert "1 alert waits until that is known" in found
+    assert "1 change of status is not announced until that is known" in found
 
 
 def test_a_silent_region_is_offline_not_untrusted(client, sick):
@@ -47,7 +47,7 @@ def test_a_silent_region_is_offline_not_untrusted(client, sick):
 def test_others_do_not(client, sick, held):
     found = page(client, make_user("bob"))
     assert "is not trusted" not in found
-    assert "alert waits" not in found
+    assert "not announced" not in found
 
 
 def test_when_all_is_well_nobody_does(client, sick, held):
