@@ -3,8 +3,6 @@
 The rules are monitors.domain.region_health; here is only their storage.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +19,7 @@ from monitors.services.regions import hearing
 from monitors.times import from_ms, to_ms
 
 COMPARED_OVER = timedelta(seconds=60)
+SAMPLE = 500  # monitors of a suspect region that are compared
 OTHERS = 2  # trusted regions it takes to say that another one is wrong
 
 
@@ -130,7 +129,7 @@ class Judged:
     down: frozenset[int]
 
 
-def _compare(listening: list[int], sick: set[int], now: datetime) -> Mapping[int, Comparison | None]:
+def _compare(listening: list[int], sick: set[int], now: datetime) -> dict[int, Comparison | None]:
     """How each region stands to the others, None where too few of those are trusted; left out who is not suspect.
 
     Only regions that see many monitors down are compared at all, so that in good times one look for down votes over
@@ -138,52 +137,48 @@ def _compare(listening: list[int], sick: set[int], now: datetime) -> Mapping[int
     """
     if len(listening) <= OTHERS:
         return {}
-    since = now - COMPARED_OVER
-    down = Tick.objects.filter(slot__gt=since, slot__lte=now, vote=Vote.DOWN)
+    down = Tick.objects.filter(slot__gt=now - COMPARED_OVER, slot__lte=now, vote=Vote.DOWN)
     many = Count("monitor_id", distinct=True)
-    suspects = down.values_list("region_id").annotate(many=many).filter(many__gte=max(1, settings.DISAGREE_ALONE))
+    suspects = down.values_list("region_id").annotate(many=many).filter(many__gte=settings.DISAGREE_ALONE).order_by()
     found: dict[int, Comparison | None] = {}
-    rounds: list[Judged] = []
-    for suspect, _ in suspects.order_by():
+    for suspect, _ in suspects:
         trusted = frozenset(listening) - sick - {suspect}
-        if len(trusted) < OTHERS:
-            found[suspect] = None
-            continue
-        rounds = rounds or _judged(since, now)
-        found[suspect] = _stands_alone(suspect, trusted, rounds)
+        found[suspect] = _stands_alone(suspect, trusted, now) if len(trusted) >= OTHERS else None
     return found
 
 
-def _judged(since: datetime, now: datetime) -> list[Judged]:
-    """The slots of the last minute that somebody saw up or down, the newest first."""
-
-    def regions(vote: Vote) -> ArrayAgg:
-        return ArrayAgg("region_id", filter=Q(vote=vote), default=[])
-
-    rows = (
-        Tick.objects.filter(slot__gt=since, slot__lte=now, vote__in=[Vote.UP, Vote.DOWN])
-        .values_list("monitor_id", "slot")
-        .annotate(up=regions(Vote.UP), down=regions(Vote.DOWN))
-        .order_by("-slot")
-    )
-    return [Judged(monitor, frozenset(up), frozenset(down)) for monitor, _, up, down in rows]
-
-
-def _stands_alone(region: int, trusted: frozenset[int], rounds: Iterable[Judged]) -> Comparison:
+def _stands_alone(region: int, trusted: frozenset[int], now: datetime) -> Comparison:
     """By each monitor's newest slot that `region` and two trusted others have judged."""
     alone: dict[int, bool] = {}
-    for each in rounds:
+    for each in _judged(region, trusted, now):
         others_up, others_down = each.up & trusted, each.down & trusted
         if each.monitor in alone or region not in each.up | each.down or len(others_up | others_down) < OTHERS:
             continue
         alone[each.monitor] = region in each.down and not others_down
     teams = dict(Monitor.objects.filter(pk__in=alone).values_list("pk", "team_id"))
-    by_team: dict[bool, set[int]] = defaultdict(set)
-    for monitor, team in teams.items():
-        by_team[alone[monitor]].add(team)
     return Comparison(
         compared=len(alone),
-        teams=len(by_team[True] | by_team[False]),
+        teams=len(set(teams.values())),
         alone=sum(alone.values()),
-        alone_teams=len(by_team[True]),
+        alone_teams=len({teams[pk] for pk in alone if alone[pk] and pk in teams}),
     )
+
+
+def _judged(region: int, trusted: frozenset[int], now: datetime) -> list[Judged]:
+    """The slots of the last minute that somebody saw up or down, the newest first, of some of the region's monitors.
+
+    Of many a random sample is as telling. Naming the regions lets the key of the ticks find them.
+    """
+    sample = list(Monitor.objects.alive().filter(regions=region).order_by("?").values_list("pk", flat=True)[:SAMPLE])
+
+    def regions(vote: Vote) -> ArrayAgg:
+        return ArrayAgg("region_id", filter=Q(vote=vote), default=[])
+
+    ticks = Tick.objects.filter(monitor__in=sample, region__in=[region, *trusted], vote__in=[Vote.UP, Vote.DOWN])
+    rows = (
+        ticks.filter(slot__gt=now - COMPARED_OVER, slot__lte=now)
+        .values_list("monitor_id", "slot")
+        .annotate(up=regions(Vote.UP), down=regions(Vote.DOWN))
+        .order_by("-slot")
+    )
+    return [Judged(monitor, frozenset(up), frozenset(down)) for monitor, _, up, down in rows]

@@ -152,7 +152,7 @@ def saw(votes, monitors=6, teams=1, seconds_ago=10):
     for number in range(monitors):
         owner = make_user(f"owner{Monitor.objects.count()}") if number < teams else None
         team = team_of(owner) if owner else Monitor.objects.first().team
-        monitor = make_monitor(team)
+        monitor = make_monitor(team, regions=Region.objects.filter(slug__in=votes))
         for slug, vote in votes.items():
             region = Region.objects.get(slug=slug)
             slot = NOW - timedelta(seconds=seconds_ago)
@@ -214,6 +214,14 @@ def test_a_few_monitors_are_too_few_with_the_default_thresholds():
     saw({"eu": "down", "us": "up", "asia": "up"}, monitors=1)
     watch()
     assert troubles() == [("eu", "disagrees")]
+
+
+def test_of_very_many_monitors_a_sample_is_compared(few, monkeypatch):
+    monkeypatch.setattr(health, "SAMPLE", 4)
+    hear("eu", "us", "asia")
+    saw({"eu": "down", "us": "up", "asia": "up"}, monitors=9)
+    watch()
+    assert RegionTrouble.objects.get().detail == "It alone sees 4 of 4 monitors down"
 
 
 def test_one_teams_trouble_is_not_the_regions(few):
