@@ -12,8 +12,10 @@ from monitors.models import (
     HourRollup,
     Pulse,
     Region,
+    RegionTrouble,
     RegionWorker,
     RolledUp,
+    Round,
     Tick,
 )
 from monitors.services import partitions, regions
@@ -100,6 +102,41 @@ def test_a_region_worker_needs_only_the_broker_and_its_key(worker_process):
             tasks.dispatch()
             assert wait_until(Tick.objects.first, 30).vote == "up"
             wait_until(RegionWorker.objects.exists, 15)
+
+
+def test_a_region_that_is_fooled_by_a_canary_loses_its_vote(worker_process):
+    """From CANARY_URLS through a worker and its sign of life to a round in which its vote does not count."""
+    with Target() as website:
+        website.does(answer(200))
+        make_watched(interval=3600, target=f"{website.url}/", confirm=1)
+        make_real_region_key()
+        with (
+            worker_process("eu", Region.objects.get().key, CANARY_URLS=f"!{website.url}/ {website.url}/up"),
+            start_worker(results_app, pool="solo", perform_ping_check=False, shutdown_timeout=20),
+        ):
+            seen = wait_until(lambda: RegionWorker.objects.filter(canaries__0__wrong=1).first(), 30)
+            assert [(each["known_up"], each["vote"]) for each in seen.canaries] == [(False, "up"), (True, "up")]
+            tasks.beacon()
+            tasks.watch_regions()
+            assert RegionTrouble.objects.get().detail == f"{website.url}/, known to be down, seems up from there"
+            tasks.dispatch()
+            assert Round.objects.get().eligible == []
+            assert wait_until(Tick.objects.first, 30).vote == "up"  # it is asked all the same
+
+
+def test_the_clock_of_a_worker_is_judged_while_the_results_flow(worker_process):
+    make_watched(interval=3600)
+    make_real_region_key()
+    with (
+        worker_process("eu", Region.objects.get().key),
+        start_worker(results_app, pool="solo", perform_ping_check=False, shutdown_timeout=20),
+    ):
+
+        def clock():
+            tasks.beacon()
+            return RegionWorker.objects.filter(clock_ms__isnull=False).first()
+
+        assert abs(wait_until(clock, 30, every=0.5).clock_ms) < 1_000
 
 
 def test_two_workers_of_a_region_share_the_load(worker_process):
