@@ -122,6 +122,8 @@ def voices(incident, places):
     for region in why.get("assigned", []):
         vote, saw = why["votes"].get(str(region), ""), _saw(why.get("reasons", {}).get(str(region)))
         absent = "no answer" if region in why.get("eligible", []) else "could not look"
+        if str(region) in why.get("doubted", {}):
+            absent = "not trusted"
         if not vote and region in why.get("eligible", []) and region in later:
             vote, saw = later[region].tick.vote, later[region].reason
         found.append(Voice(places.get(region, REMOVED), vote, saw, absent))

@@ -277,6 +277,15 @@ def test_a_region_that_could_not_look_is_named_so(client, alice, shop):
     assert "1 of 3 regions could not look" in page
 
 
+def test_a_region_that_was_not_trusted_is_named_so(client, alice, shop):
+    regions = [make_region(slug) for slug in ("eu-west", "us-east", "ap-south")]
+    doubted = {str(regions[2].pk): ["skewed", to_ms(timezone.now())]}
+    votes = why(regions, **{"eu-west": "down", "us-east": "down"}) | {"doubted": doubted}
+    page = client.get(f"/incidents/{make_incident(shop, votes=votes).pk}").content.decode()
+    assert '<span class="muted">not trusted</span>' in page
+    assert "Ap South is not trusted: its clock is off since" in page
+
+
 def test_a_vote_that_came_after_the_quorum_is_shown_too(client, alice, shop):
     ensure_partitions(timezone.now().date())
     regions = [make_region(slug) for slug in ("eu-west", "us-east", "ap-south")]
