@@ -139,16 +139,17 @@ def votes_of(history, slot, upto):
         if isinstance(event, Swept) and event.now >= history.site.watermark(slot):
             for region in history.slots[slot]:
                 votes.setdefault(region, NODATA)
+    known = [event for event in history.log[: upto + 1] if isinstance(event, Doubted | Trusted)]
     return {
-        region: NODATA if doubted(history, slot, upto, region) else vote
+        region: NODATA if doubted(known, slot, region) else vote
         for region, vote in votes.items()
         if region in history.slots[slot]
     }
 
 
-def doubted(history, slot, upto, region):
-    """Whether, by all that is known by then, the slot lies in a time in which the region was not trusted."""
-    mine = [e for e in history.log[: upto + 1] if isinstance(e, Doubted | Trusted) and e.region == region]
+def doubted(known, slot, region):
+    """Whether, by the doubts known by then, the slot lies in a time in which the region was not trusted."""
+    mine = [event for event in known if event.region == region]
     for i, event in enumerate(mine):
         if isinstance(event, Doubted) and event.since <= slot:
             ends = [later.now for later in mine[i:] if isinstance(later, Trusted)]

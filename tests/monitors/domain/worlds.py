@@ -151,7 +151,7 @@ def histories(draw: st.DrawFn, max_slots: int = 16, sick: bool | None = None) ->
         for event in _votes(rnd, site, slot, sorted(site.regions | eligible[slot]), MOODS[mood])
     ]
     doubts = _doubts(rnd, span, sorted({*regions, *OTHERS})) if sick else []
-    heard = [_lied(event, doubts) for event in heard]
+    heard = [_lied(event, doubts) for event in heard] if doubts else heard
     sweeps = [spec.Swept(site.watermark(slot) + rnd.choice([0, 700, 90_000])) for slot in due if rnd.random() < 0.8]
     events = _stall(rnd, span, [*heard, *sweeps]) if stalled else [*heard, *sweeps]
     end = max([event.now for event in events], default=START) + rnd.choice([1, 200_000, 2_000_000])
@@ -187,7 +187,12 @@ def _doubts(rnd: Random, span: int, regions: list[int]) -> list:
 
 
 def _lied(event: spec.Heard, doubts: list) -> spec.Heard:
-    """A sick region sees everything down."""
+    """A sick region sees everything down.
+
+    No vote is early where there are doubts: whether its round is closed before or after its slot then makes a
+    difference, and either is right.
+    """
+    event = replace(event, now=max(event.now, event.slot))
     since = [doubt.since for doubt in doubts if isinstance(doubt, spec.Doubted) and doubt.region == event.region]
     return replace(event, vote=DOWN) if since and min(since) <= event.slot else event
 

@@ -36,7 +36,7 @@ REASONS = {"up": None, "down": Reason.REFUSED, "nodata": Reason.LOCAL_ERROR}
 KINDS = {"started": "up", "down": "down", "up": "up"}
 
 
-@settings(deadline=None, max_examples=30, database=None, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=20, database=None, suppress_health_check=list(HealthCheck))
 @given(histories(max_slots=10) | histories(max_slots=6, sick=True))
 def test_the_pipeline_judges_as_specified(monkeypatch, history):
     grid = slots.grid(MONITOR, history.site.interval // 1000, START - 1, max(history.slots, default=START))
