@@ -264,10 +264,21 @@ class RegionTroubleAdmin(ReadOnly, admin.ModelAdmin):
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["received_at", "region", "error_short"]
-    list_filter = ["region", "received_at"]
+    list_display = ["received_at", "region", "kind", "error_short", "tries"]
+    list_filter = ["kind", "region", "received_at"]
     search_fields = ["error", "region"]
-    fields = ["received_at", "region", "error", "payload"]
+    fields = ["received_at", "region", "kind", "error", "tries", "tried_at", "payload"]
+    actions = ["replay"]
+
+    def has_operate_permission(self, request):
+        """May replay; `change` is refused to everybody, so that fields stay read-only."""
+        return request.user.has_perm("monitors.change_deadletter")
+
+    @admin.action(description="Replay", permissions=["operate"])
+    def replay(self, request, queryset):
+        done, failed = actions.replay(queryset)
+        level = messages.WARNING if failed or not done else messages.SUCCESS
+        self.message_user(request, f"Replayed: {done} stored and gone, {failed} still not stored", level)
 
     @admin.display(description="error")
     def error_short(self, letter):

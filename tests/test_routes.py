@@ -13,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Mail, Membership, Team, User
 from incidents.models import Incident, TimelineEntry, Transition
-from monitors.models import ExtraSlot, Monitor, Region, Schedule, State, Status, StatusInterval
+from monitors.models import DeadLetter, ExtraSlot, Monitor, Region, Schedule, State, Status, StatusInterval
 from tests.factories import make_admin, make_incident, make_monitor, make_region, make_user, team_of
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +70,12 @@ ROUTES = {
     "api_monitor_response_times": TEAM,
     "schema": ANYONE,
     "api_docs": ANYONE,
+    # the project's own
+    "pipeline:page": STAFF,
+    "pipeline:parts": STAFF,
+    "pipeline:letters": STAFF,
+    "pipeline:banner": ANYONE,
+    "metrics": ANYONE,
     # incidents
     "incidents:list": SIGNED_IN,
     "incidents:rows": SIGNED_IN,
@@ -131,6 +137,7 @@ class World:
         self.monitor = make_monitor(team, **said)
         self.deleted = make_monitor(team, **said, deleted_at=self.alice.date_joined)
         self.incident = make_incident(self.monitor, summary=SECRET)
+        DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.mail = Mail.objects.create(recipients="a@example.com", subject=SECRET, text=SECRET, html=SECRET)
 
     def path(self, name, unknown=False):
@@ -146,6 +153,8 @@ class World:
         return {
             "id": [self.monitor.pk, self.deleted.pk],
             "action": "delete",
+            "purge": "all",
+            "sure": "1",
             "name": "Taken over",
             "target": "https://evil.example/",
             "pronounceable_name": "Taken over",
@@ -175,6 +184,7 @@ class World:
             *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),
             Region.objects.all(),
             Mail.objects.filter(pk=self.mail.pk),
+            DeadLetter.objects.all(),
         ]
         return [list(each.order_by("pk").values_list()) for each in rows]
 

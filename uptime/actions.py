@@ -5,6 +5,7 @@ instead of leaving it to wait for its turn, and tells open pages that there is s
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -12,10 +13,10 @@ from kombu.exceptions import OperationalError
 
 from incidents import services as incidents
 from monitors import live
-from monitors.models import Monitor, Region
-from monitors.services import edit, regions
+from monitors.models import DeadLetter, Monitor, Region
+from monitors.services import deadletters, edit, regions
 from monitors.services.changes import StatusChange
-from uptime import localregions, practice, tasks
+from uptime import localregions, practice, recording, tasks
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,17 @@ def practice_site() -> PracticeSite | None:
 
 def set_practice(mode: str) -> None:
     practice.set_mode(mode)
+
+
+def replay(letters: Iterable[DeadLetter]) -> tuple[int, int]:
+    """Take dead letters once more, the oldest first: how many were stored and are gone, and how many were not."""
+    done = [recording.replay(letter) for letter in sorted(letters, key=lambda letter: letter.pk)]
+    return done.count(True), done.count(False)
+
+
+def purge(ids: Iterable[int]) -> int:
+    """Remove dead letters for good; returns how many there were."""
+    return deadletters.purge(ids)
 
 
 def write_down(changes: list[StatusChange]) -> None:

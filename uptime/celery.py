@@ -27,7 +27,7 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
     beat_max_loop_interval=1,
-    imports=["uptime.tasks"],
+    imports=["uptime.tasks", "uptime.pulses"],
     task_routes=ROUTES,
     result_expires=None,  # there are no results, so beat need not offer to clean them up
 )

@@ -1,6 +1,7 @@
 """What every page's frame needs: the reader's theme, where they are, and whether something is down."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.utils import timezone
 from incidents.models import Transition
 from monitors import queries
 from monitors.queries_health import open_troubles
+from uptime.pipeline.stalled import stalled_since
 
 THEMES = ("light", "dark")  # anything else follows the reader's system
 OUTSIDE_THEIR_APP = {"monitors:regions": "regions", "monitors:region_remove": "regions", "accounts:mailbox": "mailbox"}
@@ -57,6 +59,7 @@ class Shell:
         if self.request.user.is_superuser:
             found.append(Link("mailbox", "Mailbox", "inbox", reverse("accounts:mailbox")))
         if self.request.user.is_staff:
+            found.append(Link("pipeline", "Pipeline", "server", reverse("pipeline:page")))
             found.append(Link("admin", "Admin", "settings", reverse("admin:index")))
         return found
 
@@ -79,6 +82,10 @@ class Shell:
     @property
     def _is_staff(self) -> bool:
         return getattr(getattr(self.request, "user", None), "is_staff", False)
+
+    def stalled_since(self) -> datetime | None:
+        """Since when checks have not run, if they do not."""
+        return stalled_since()
 
     @property
     def favicon(self) -> str:

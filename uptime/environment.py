@@ -65,12 +65,16 @@ KNOBS = (  # every variable of uptime/settings.py; docs/configuration.md explain
     "BRAKE_TEAMS",
     "BRAKE_HOLD",
     "BRAKE_LONGEST",
+    "STALLED_AFTER",
+    "HEARTBEAT_URL",
+    "HEARTBEAT_FAIL_URL",
+    "METRICS_TOKEN",
     "LOG_LEVEL",
 )
 NEEDED = ("SECRET_KEY", "FIELD_KEYS", "DATABASE_URL", "REDIS_URL", "BROKER_URL")
 SERVERLESS = {  # commands that talk to no server
     "help", "version", "--help", "-h", "--version", "run", "check", "diffsettings", "collectstatic", "findstatic",
-    "compilemessages", "makemessages", "startapp", "startproject", "spectacular",
+    "doctor", "compilemessages", "makemessages", "startapp", "startproject", "spectacular",
 }  # fmt: skip
 LOCK_PATIENCE_S = 10.0
 

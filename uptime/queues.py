@@ -8,6 +8,7 @@ queues named explicitly so that a typo raises instead of dropping messages.
 from kombu import Queue
 
 CONTROL, RESULTS, WORK = "control", "results", "work"
+BACKLOG = 25  # waiting messages from which on a region gets no more: what waits that long would start too late
 
 
 def name(queue: str, prefix: str) -> str:
@@ -22,6 +23,11 @@ def checks(region: str, prefix: str) -> str:
 def declare(queue: str) -> Queue:
     """A durable queue reached by its own name through the default exchange."""
     return Queue(queue, routing_key=queue, durable=True)
+
+
+def waiting(channel, queue: str) -> int:
+    """How many messages wait in a queue."""
+    return declare(queue).bind(channel).queue_declare().message_count
 
 
 def speaks_amqp(broker_url: str) -> bool:

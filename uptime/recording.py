@@ -10,7 +10,7 @@ from incidents import services as incidents
 from monitors import live
 from monitors.models import DeadLetter, Region
 from monitors.probes.base import Outcome
-from monitors.services import deadletters, regions
+from monitors.services import deadletters, pulses, regions
 from monitors.services.record import PutAside, Recorded
 from monitors.services.record import record as record_outcomes
 from monitors.services.regions import Sign
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 AWAY = (OperationalError, InterfaceError)
+stored = pulses.Tally(pulses.STORED)
 
 
 class RefusedError(ValueError):
@@ -128,4 +129,5 @@ def _outcomes(region: Region, wires: list, put_aside: PutAside) -> Recorded:
     if done.refused:
         logger.info("%s outcomes of region %s were refused", done.refused, region.slug)
     live.bump(done.teams)
+    stored.add(len(outcomes) - done.refused)
     return done

@@ -287,6 +287,12 @@ ARCHIVE_S3_ENDPOINT = env("ARCHIVE_S3_ENDPOINT", f"https://s3.{ARCHIVE_S3_REGION
 ARCHIVE_S3_KEY_ID = env("ARCHIVE_S3_KEY_ID")
 ARCHIVE_S3_SECRET = env("ARCHIVE_S3_SECRET")
 
+# Looking in --------------------------------------------------------------------------------------------
+STALLED_AFTER = env_int("STALLED_AFTER", 30, least=10, most=3600)  # seconds until what stands still is told of
+HEARTBEAT_URL = env("HEARTBEAT_URL")
+HEARTBEAT_FAIL_URL = env("HEARTBEAT_FAIL_URL")
+METRICS_TOKEN = env("METRICS_TOKEN")
+
 # Logs --------------------------------------------------------------------------------------------------
 LOGGING = {
     "version": 1,

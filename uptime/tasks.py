@@ -14,25 +14,28 @@ from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
 from monitors.models.levels import FIVES
 from monitors.probes.base import Check, Reason
-from monitors.services import archive, edit, health, partitions, regions, retention, rollups
+from monitors.services import archive, edit, health, partitions, pulses, regions, retention, rollups
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
 from uptime import queues
 from uptime.celery import WORK, app, periodic
+from uptime.heartbeat import EVERY_S
+from uptime.heartbeat import send as send_heartbeat
 from uptime.lib.crypto import key_bytes, seal
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # checks in one message
-BACKLOG = 25  # waiting messages from which on a region gets no more: what waits that long would start too late
 PURGE_AFTER = timedelta(hours=1)  # how long a deletion can be undone
 
 
 @periodic(every=1)
 def dispatch() -> None:
     """Send the checks of the coming second to their regions."""
-    claim_due(now_ms(), _silent_regions(), publish_checks, health.doubted())
+    sent = claim_due(now_ms(), _silent_regions(), publish_checks, health.doubted())
+    if sent:
+        pulses.mark(pulses.SENT, sent)
 
 
 @periodic(every=1)
@@ -67,6 +70,12 @@ def watch_regions() -> None:
     """See which regions are to be believed, and what becomes of the alerts that wait for that."""
     live.bump(health.watch(timezone.now()))
     brake.review(timezone.now())
+
+
+@periodic(every=EVERY_S, queue=WORK)
+def heartbeat() -> None:
+    """Tell somebody outside that we are alive and well, or why not."""
+    send_heartbeat()
 
 
 @periodic(every=3600, queue=WORK)
@@ -112,7 +121,7 @@ def _silent_regions() -> dict[int, Reason]:
     """The regions that are not fed, and why: nobody has heard of them, or they have more waiting than they can do."""
     silent = dict.fromkeys(regions.hearing().offline, Reason.REGION_OFFLINE)
     for region in Region.objects.filter(enabled=True).exclude(pk__in=silent).defer("key"):
-        if _waiting(queues.checks(region.slug, settings.QUEUE_PREFIX)) > BACKLOG:
+        if _waiting(queues.checks(region.slug, settings.QUEUE_PREFIX)) > queues.BACKLOG:
             silent[region.pk] = Reason.REGION_OFFLINE
     return silent
 
@@ -120,7 +129,7 @@ def _silent_regions() -> dict[int, Reason]:
 def _waiting(queue: str) -> int:
     """How many messages wait in a queue."""
     with app.connection_or_acquire() as connection:
-        return queues.declare(queue).bind(connection.default_channel).queue_declare().message_count
+        return queues.waiting(connection.default_channel, queue)
 
 
 def _results_queue():

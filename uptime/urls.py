@@ -3,12 +3,16 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from uptime import views_metrics
+
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("accounts.api_urls")),
     path("", include("monitors.api_urls")),
     path("", include("monitors.urls")),
     path("", include("incidents.urls")),
+    path("pipeline/", include("uptime.urls_pipeline")),
+    path("metrics", views_metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
 handler404 = "uptime.views.page_not_found"

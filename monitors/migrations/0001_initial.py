@@ -79,6 +79,7 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
                 ('since', models.DateTimeField()),
                 ('took_ms', models.FloatField(help_text='How long its last work took.', null=True)),
+                ('done', models.PositiveBigIntegerField(default=0, help_text='How much it has done in all: runs, checks or ticks.')),
             ],
         ),
         migrations.CreateModel(
@@ -268,7 +269,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-start'],
-                'indexes': [models.Index(fields=['monitor', 'end'], name='gap_end')],
+                'indexes': [models.Index(fields=['monitor', 'end'], name='gap_end'), models.Index(fields=['end'], name='gap_recent')],
             },
         ),
         migrations.CreateModel(

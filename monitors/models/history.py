@@ -97,7 +97,10 @@ class Gap(models.Model):
 
     class Meta:
         ordering = ["-start"]
-        indexes = [models.Index(fields=["monitor", "end"], name="gap_end")]
+        indexes = [
+            models.Index(fields=["monitor", "end"], name="gap_end"),
+            models.Index(fields=["end"], name="gap_recent"),
+        ]
 
     def __str__(self):
         return f"{self.monitor_id} {self.reason} {self.start} to {self.end}"

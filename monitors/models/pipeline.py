@@ -10,6 +10,7 @@ class Pulse(models.Model):
     at = models.DateTimeField()
     since = models.DateTimeField()
     took_ms = models.FloatField(null=True, help_text="How long its last work took.")
+    done = models.PositiveBigIntegerField(default=0, help_text="How much it has done in all: runs, checks or ticks.")
 
     def __str__(self):
         return f"{self.name} at {self.at}"

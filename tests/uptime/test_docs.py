@@ -1,11 +1,15 @@
-"""docs/configuration.md and .env.example name exactly the variables the code reads, with their defaults."""
+"""The docs name what is there: variables with their defaults, metrics, reasons, and links that lead somewhere."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from monitors.domain.verdict import Vote
+from monitors.probes.base import Reason
 from uptime import environment
+from uptime.metrics import METRICS
+from uptime.pipeline import flow, storage
 
 ROOT = Path(__file__).parents[2]
 READERS = ("settings.py", "region.py", "gunicorn.py", "practice.py", "supervisor.py", "environment.py")
@@ -41,8 +45,40 @@ def test_documented_defaults_are_the_ones_in_the_code(file):
     assert {name: documented()[name].strip("`") for name in numbers} == numbers
 
 
-def test_every_link_of_the_page_leads_somewhere():
-    page = ROOT / "docs" / "configuration.md"
-    links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]
-    assert links
-    assert [link for link in links if not (page.parent / link).exists()] == []
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def headings(page):
+    """The anchors of a page, as they are made of its headings."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path, _, anchor = link.partition("#")
+        there = page.parent / path if path else page
+        if "://" not in link and not (there.exists() and (not anchor or anchor in headings(there))):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_reason_for_no_data_is_explained():
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    assert [each.label for each in Reason if each.vote == Vote.NODATA and f"| {each.label} |" not in page] == []
+
+
+def test_whoever_is_sent_to_the_troubleshooting_page_finds_the_heading():
+    sources = [(ROOT / "uptime" / "pipeline" / file).read_text() for file in ("flow.py", "storage.py")]
+    named = set(re.findall(r"^            \"([A-Z][^\"]+[^.\"])\",\n        \)", "\n".join(sources), re.MULTILINE))
+    named |= {storage.SEE_DATABASE, storage.SEE_BROKER, storage.SEE_DISK, *flow.SEE_TROUBLE.values()}
+    assert len(named) >= 10
+    titles = re.findall(r"^## (.+)$", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+    assert named - set(titles) == set()
+
+
+def test_every_metric_is_documented_and_none_else():
+    rows = re.findall(r"^\| `(uptime_\w+)` \| .* \| (.+) \|$", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)
+    assert dict(rows) == METRICS

@@ -112,7 +112,7 @@ def test_links_and_chains_in_a_message_start_nothing(attacker, worker):
     send(attacker, "eu", sealed, link=[trap, echo], link_error=[trap], chain=[dict(trap)])
     wait_until(Tick.objects.exists)
     send(attacker, "", seal(regions.centre_key(), "beacon", "", now_ms(), None))  # it went on to the next message
-    wait_until(Pulse.objects.exists)
+    wait_until(Pulse.objects.filter(name=regions.RESULTS_PULSE).exists)
     assert waiting(attacker, TRAP) == 0
     assert not DeadLetter.objects.exists()
 

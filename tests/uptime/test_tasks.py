@@ -67,7 +67,7 @@ def test_dispatch_seals_checks_for_their_region():
 def test_a_region_with_a_long_queue_is_not_fed():
     make_watched(interval=3600)
     make_real_region_key()
-    for _ in range(tasks.BACKLOG + 1):
+    for _ in range(queues.BACKLOG + 1):
         tasks.publish_checks(Region.objects.get(), [])
         app.send_task("probe", args=["x"], queue=queues.declare(queues.checks("eu", settings.QUEUE_PREFIX)))
     tasks.dispatch()

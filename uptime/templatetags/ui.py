@@ -59,6 +59,10 @@ LOOKS = {
     "off": Look("Off", "circle-pause", "unknown"),
     "as_known": Look("As known", "circle-check", "ok"),
     "mistaken": Look("Mistaken", "circle-x", "down"),
+    "well": Look("Well", "circle-check", "ok"),
+    "warning": Look("Warning", "triangle-alert", "warn"),
+    "problem": Look("Problem", "circle-x", "down"),
+    "unknown": Look("Not known", "circle-help", "unknown"),
     "open": Look("Ongoing", "circle-x", "down"),
     "resolved": Look("Resolved", "circle-check", "ok"),
 }

@@ -1,0 +1,38 @@
+"""Every periodic task marks its pulse, and only when it has done its work."""
+
+import pytest
+
+import uptime.pulses
+from monitors.models import Pulse
+from uptime import tasks
+from uptime.celery import PERIODIC, app
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+def test_a_worker_marks_pulses():
+    assert "uptime.pulses" in app.conf.imports
+
+
+def test_a_run_marks_the_pulse_of_its_task():
+    tasks.purge.apply()
+    tasks.purge.apply()
+    pulse = Pulse.objects.get()
+    assert (pulse.name, pulse.done) == ("purge", 2)
+    assert pulse.took_ms > 0
+
+
+def test_a_failed_run_marks_nothing(monkeypatch):
+    monkeypatch.setattr(tasks.edit, "purge", lambda _: 1 / 0)
+    assert tasks.purge.apply().failed()
+    assert not Pulse.objects.exists()
+
+
+def test_the_work_stays_done_when_its_pulse_cannot_be_marked(monkeypatch):
+    monkeypatch.setattr(uptime.pulses.pulses, "mark", lambda *args, **kwargs: 1 / 0)
+    assert tasks.purge.apply().successful()
+
+
+@pytest.mark.parametrize("entry", PERIODIC, ids=lambda entry: entry.task)
+def test_the_name_of_every_periodic_task_fits_its_pulse(entry):
+    assert len(entry.task.removeprefix("uptime.")) <= Pulse._meta.get_field("name").max_length
