@@ -25,6 +25,7 @@ KEPT = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "LOG_LEVEL"}  # what a caller
 LEFT_OUT = pytest.StashKey[dict[str, int]]()  # marker: how many tests
 NEEDS = {  # marker: what finds what its tests need, and what to do when it is not here
     "browser": (find_chromium, "no Chromium here (apt install chromium, or set CHROMIUM=/path)"),
+    "prometheus": (lambda: shutil.which("prometheus"), "no Prometheus here (apt install prometheus)"),
     "rabbitmq": (find_rabbitmq, "no RabbitMQ here (apt install rabbitmq-server, and start it)"),
 }
 

@@ -11,6 +11,7 @@ import requests
 from django.conf import settings
 from django.core.cache import cache
 
+from monitors.services import pulses
 from uptime.lib.version import VERSION
 from uptime.pipeline.gather import recent
 from uptime.pipeline.parts import Severity, Snapshot
@@ -76,3 +77,4 @@ def _call(url: str, text: str) -> None:
             raise HeartbeatError(f"HEARTBEAT_URL does not answer: {type(error).__name__}") from None
         if not 200 <= answer.status_code < 300:
             raise HeartbeatError(f"HEARTBEAT_URL answered {answer.status_code}; it should be the final address")
+    pulses.mark(pulses.HEARD)

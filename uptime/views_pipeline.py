@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from monitors.fragments import live_part
 from monitors.models import DeadLetter
 from uptime import actions
+from uptime.context import Shell
 from uptime.pipeline.gather import recent
 from uptime.pipeline.parts import Severity
 
@@ -47,10 +48,10 @@ def parts(request):
 @require_safe
 def banner(request):
     """Whether checks run, for pages that stay open; 204 while that is as the page knows it."""
-    since = request.GET.get("v", "")
-    answer = render(request, "components/banners/stalled.html")
-    known = f"v={since}" in answer.content.decode()
-    return HttpResponse(status=204) if known else answer
+    since = Shell(request).stalled_since
+    if request.GET.get("v", "") == (str(int(since.timestamp())) if since else ""):
+        return HttpResponse(status=204)
+    return render(request, "components/banners/stalled.html")
 
 
 @login_required

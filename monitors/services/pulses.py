@@ -14,6 +14,7 @@ logger = logging.getLogger(__name__)
 
 # Beside one pulse for each periodic task, named as the task:
 SENT, STORED = "sent", "stored"  # checks that dispatch has handed out, ticks that the results worker has stored
+HEARD = "heard"  # calls that HEARTBEAT_URL has taken
 WRITE_EVERY = 1.0  # seconds between two writes of a tally
 
 

@@ -249,6 +249,19 @@ def test_regions_are_neither_added_nor_removed_past_the_rules(client, root, page
     assert Region.objects.count() == 1
 
 
+def test_dead_letters_can_be_replayed_by_who_may_change_them(client, root):
+    letter = DeadLetter.objects.create(region="eu-west", error="x", payload="nonsense")
+    said = {"action": "replay", "_selected_action": letter.pk}
+    answer = client.post("/admin/monitors/deadletter/", said, follow=True)
+    assert "Replayed: 0 stored and gone, 1 still not stored" in answer.content.decode()
+    assert DeadLetter.objects.get().tries == 1
+    root.is_superuser = False
+    root.save()
+    root.user_permissions.add(Permission.objects.get(codename="view_deadletter"))
+    client.post("/admin/monitors/deadletter/", said)
+    assert DeadLetter.objects.get().tries == 1
+
+
 def test_dead_letters_can_be_read(client, root):
     letter = DeadLetter.objects.create(region="eu-west", error="integer out of range", payload="{}")
     assert "integer out of range" in client.get("/admin/monitors/deadletter/").content.decode()

@@ -468,7 +468,11 @@ def test_the_theme_is_printed_by_the_server(client, alice, cookie, attribute):
 
 @pytest.mark.parametrize(
     ("rights", "more"),
-    [({}, set()), ({"is_staff": True}, {"admin"}), ({"is_staff": True, "is_superuser": True}, {"admin", "mailbox"})],
+    [
+        ({}, set()),
+        ({"is_staff": True}, {"admin", "pipeline"}),
+        ({"is_staff": True, "is_superuser": True}, {"admin", "pipeline", "mailbox"}),
+    ],
 )
 def test_the_navigation_offers_what_the_reader_may_open(client, alice, rights, more):
     for name, value in rights.items():

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from monitors.models import DeadLetter, Pulse, Region, RegionWorker, Tick
 from monitors.probes.base import Reason
-from monitors.services import regions
+from monitors.services import pulses, regions
 from monitors.times import now_ms, to_ms
 from tests.monitors.services.cast import claimed, make_watched, outcome
 from uptime import recording
@@ -44,6 +44,15 @@ def test_a_message_is_stored_once_its_cause_is_gone():
     assert recording.replay(letter)
     assert Tick.objects.get().vote == "down"
     assert not DeadLetter.objects.exists()
+
+
+def test_what_is_stored_is_counted(monkeypatch):
+    monkeypatch.setattr(recording, "stored", pulses.Tally(pulses.STORED))
+    monitor = make_watched(interval=3600)
+    good = failed_check(monitor)
+    of_nobody = [987_654_321, *good[1:]]
+    recording.take("eu", sealed({"outcomes": [good, of_nobody, ["nonsense"]]}))
+    assert Pulse.objects.get(name=pulses.STORED).done == 1
 
 
 def test_replaying_twice_stores_once():

@@ -18,7 +18,7 @@ from monitors.models import (
     Round,
     Tick,
 )
-from monitors.services import partitions, regions
+from monitors.services import partitions, pulses, regions
 from tests.helpers import wait_until
 from tests.monitors.services.cast import make_watched
 from tests.servers import Target, answer
@@ -62,6 +62,14 @@ def test_dispatch_seals_checks_for_their_region():
     assert "planted" not in str(message.headers)
     _, wires = unseal(key_bytes(Region.objects.get().key), "checks", "eu", message.decode()[0][0])
     assert wires[0][0] == monitor.pk
+
+
+def test_dispatch_counts_what_it_has_sent():
+    make_watched(interval=3600)
+    make_real_region_key()
+    tasks.dispatch()
+    tasks.dispatch()  # there is nothing more to send
+    assert Pulse.objects.get(name=pulses.SENT).done == 1
 
 
 def test_a_region_with_a_long_queue_is_not_fed():

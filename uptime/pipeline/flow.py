@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from monitors.services.pulses import SENT, STORED
 from uptime import queues
 from uptime.celery import Entry
 from uptime.lib.version import VERSION
 from uptime.pipeline.parts import Part, Unit
 from uptime.pipeline.reading import Beat, Missed, Overdue, Place, Watched
 
-BEACON, DISPATCH, RESULTS, SENT, STORED, SWEEP = "beacon", "dispatch", "results", "sent", "stored", "sweep"
+BEACON, DISPATCH, RESULTS, SWEEP = "beacon", "dispatch", "results", "sweep"
 SECOND = 1000  # milliseconds a task that runs every second should take at most
 MISSED_LATELY = timedelta(minutes=10)
 OVERDUE_LONG = timedelta(minutes=2)

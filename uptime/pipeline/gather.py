@@ -17,6 +17,7 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
+from monitors.services.pulses import HEARD, STORED
 from uptime import embedded, queues
 from uptime.celery import PERIODIC, WORK
 from uptime.lib.deadline import ask
@@ -169,7 +170,7 @@ class Flowing:
 
 def _storage_parts(reader: Reader, now: datetime, pulses: dict[str, reading.Beat] | None) -> list[Part]:
     def heartbeat(pulses):
-        return storage.heartbeat_part(now, pulses.get("heartbeat"), pulses.get(flow.BEACON), settings.HEARTBEAT_URL)
+        return storage.heartbeat_part(now, pulses.get(HEARD), pulses.get(flow.BEACON), settings.HEARTBEAT_URL)
 
     def days(facts):
         return storage.partitions_part(facts, now.date())
@@ -184,7 +185,7 @@ def _storage_parts(reader: Reader, now: datetime, pulses: dict[str, reading.Beat
 
 def _quiet(now: datetime, pulses: dict[str, reading.Beat]) -> bool:
     """Whether no result has been stored for so long that something must be wrong."""
-    beat, stored = pulses.get(flow.BEACON), pulses.get(flow.STORED)
+    beat, stored = pulses.get(flow.BEACON), pulses.get(STORED)
     if beat is None:
         return False
     last = max(stored.at, beat.since) if stored else beat.since
