@@ -39,14 +39,14 @@ def well():
 def test_it_is_content_when_all_is_well(capsys, well):
     text, status = run(capsys)
     assert "All is well." in text
-    assert "ok       Beat: last word" in text
+    assert "ok       Beat: Last word" in text
     assert status == 0
 
 
 def test_a_problem_says_what_is_wrong_and_the_way_out(capsys, well):
     Pulse.objects.filter(name="dispatch").update(at=timezone.now() - timezone.timedelta(minutes=2))
     text, status = run(capsys, "--no-color")
-    assert "PROBLEM  Dispatch: last run 2 min ago" in text
+    assert "PROBLEM  Dispatch: Last run 2 min ago" in text
     assert "No run has succeeded since" in text
     assert "-> Look into the log of the process `control`" in text
     assert "More: docs/troubleshooting.md, “Checks have not run”" in text
@@ -126,5 +126,5 @@ def test_servers_that_hang_keep_it_for_some_seconds():
 
 def test_a_rabbitmq_that_is_away_is_told_too():
     text, status, _ = alone(BROKER_URL=f"amqp://u:p@127.0.0.1:{free_port()}/x")
-    assert "PROBLEM  Broker: answers no" in text
+    assert "PROBLEM  Broker: Answers no" in text
     assert status == 2

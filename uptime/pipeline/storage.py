@@ -9,6 +9,7 @@ from uptime.pipeline.parts import Part, Unit
 from uptime.pipeline.reading import COUNTED, Beat, Database, Days, Letters, Outbox
 
 GB = 1024**3
+TITLES = {"monitors_tick": "Ticks", "monitors_fiveminuterollup": "5-minute roll-ups"}
 DAYS_WANTED = 3  # partitions ahead, from which on nobody need worry
 LONG_TRANSACTION = 60  # seconds
 HEARTBEAT_SILENT = timedelta(minutes=5)
@@ -101,11 +102,11 @@ def _memory(part: Part, memory: Memory | None, server: str) -> None:
 def partitions_part(days: Days, today: date) -> Part:
     part = Part("partitions", "Partitions by day")
     for table, sizes in sorted(days.tables.items()):
-        labels, name = (("table", table),), table.rpartition("_")[2].capitalize()
-        part.show(f"{name} days", len(sizes), metric="uptime_partitions", labels=labels)
-        part.show(f"{name} days ahead", _ahead(sizes, today) - 1, metric="uptime_partitions_ahead", labels=labels)
-        part.show(f"{name} size", sum(sizes.values()), Unit.BYTES, metric="uptime_partitions_bytes", labels=labels)
-        part.show(f"{name} yesterday", sizes.get(today - timedelta(days=1)), Unit.BYTES)
+        labels, name = (("table", table),), TITLES.get(table, table)
+        part.show(f"{name}, days", len(sizes), metric="uptime_partitions", labels=labels)
+        part.show(f"{name}, ahead", _ahead(sizes, today) - 1, metric="uptime_partitions_ahead", labels=labels)
+        part.show(f"{name}, size", sum(sizes.values()), Unit.BYTES, metric="uptime_partitions_bytes", labels=labels)
+        part.show(f"{name}, yesterday", sizes.get(today - timedelta(days=1)), Unit.BYTES)
     ahead = min((_ahead(sizes, today) for sizes in days.tables.values()), default=0)
     see, hint = "Background work is overdue", "Run `manage.py release`; it makes them. Look why `work` did not."
     if ahead < 2:
@@ -128,7 +129,7 @@ def disk_part(free: int, size: int, folder: str) -> Part:
     part.show("Used", size - free, Unit.BYTES, full=size)
     part.show("Free", free, Unit.BYTES, metric="uptime_disk_free_bytes")
     part.show("Folder", folder, Unit.TEXT)
-    hint = "Make room, or lower TICK_RETENTION_DAYS. A full disk stops PostgreSQL."
+    hint = "Make room, or keep ticks for fewer days (TICK_RETENTION_DAYS). A full disk stops PostgreSQL."
     if free < GB or (free < 0.02 * size and free < 5 * GB):
         part.fail(f"Only {free / GB:.1f} GB are free.", hint, SEE_DISK)
     elif free < 0.1 * size and free < 20 * GB:

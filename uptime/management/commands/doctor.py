@@ -56,7 +56,7 @@ class Command(BaseCommand):
     def _print_part(self, part: Part, now: datetime) -> None:
         style = {"problem": self.style.ERROR, "warning": self.style.WARNING}.get(part.state, str)
         known = [figure for figure in part.figures if figure.value is not None]
-        figures = ", ".join(f"{figure.label.lower()} {plain(figure, now)}" for figure in known)
+        figures = "; ".join(f"{figure.label} {plain(figure, now)}" for figure in known)
         self.stdout.write(f"{style(MARKS[part.state])}  {part.title}{': ' if figures else ''}{figures}")
         for problem in part.problems:
             self.stdout.write(f"           {problem.sentence}")
