@@ -53,6 +53,7 @@ def test_problems_come_with_the_way_out(staff):
     text = text_of(staff.get("/pipeline/"))
     assert "1 problem" in text
     assert '<a href="#part-dispatch">Dispatch</a>: No run has succeeded since' in text
+    assert "the process <code>control</code>; dispatch needs" in text
     assert "<code>docs/troubleshooting.md</code>, “Checks have not run”" in text
 
 

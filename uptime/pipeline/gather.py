@@ -34,6 +34,7 @@ STATEMENT_MS, BUDGET_S = 2000, 5.0  # for one question to the database, and for 
 SLOW = {"57014", "55P03"}  # PostgreSQL's query_canceled (statement_timeout) and lock_not_available
 QUIET = timedelta(minutes=2)  # without any result, beyond what intervals explain
 SHARED, KEPT_S = timedelta(seconds=5), 60  # how long a gathering serves everybody, and while the next is under way
+HEARTBEAT = "uptime.heartbeat"  # has a part of its own
 KEY, LOCK = f"pipeline:{settings.VERSION}", "pipeline:gathering"
 
 
@@ -139,7 +140,7 @@ class Flowing:
     def parts(self, told: Broker, reader: Reader) -> list[Part]:
         now, pulses, patience = self.now, self.pulses, timedelta(seconds=settings.STALLED_AFTER)
         waiting = told.waiting.get
-        work = [entry for entry in PERIODIC if entry.queue == WORK]
+        work = [entry for entry in PERIODIC if entry.queue == WORK and entry.task != HEARTBEAT]
 
         def beat(pulses):
             return flow.beat_part(now, pulses, waiting(queues.CONTROL), patience)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from uptime.pipeline.parts import Figure
@@ -17,6 +17,15 @@ register = template.Library()
 def figure(shown: Figure, now: datetime) -> str:
     """The value of a figure; a moment goes on counting in the page."""
     return ago(shown.value) if isinstance(shown.value, datetime) else plain(shown, now)
+
+
+@register.filter
+def code(text: str) -> SafeString:
+    """A sentence with `words between backticks` set as code."""
+    parts = enumerate(text.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", each) if at % 2 else each,) for at, each in parts)
+    )
 
 
 @register.simple_tag
