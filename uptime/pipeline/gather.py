@@ -17,6 +17,7 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
+from monitors.services import archive
 from monitors.services.pulses import HEARD, STORED
 from uptime import embedded, queues
 from uptime.celery import PERIODIC, WORK
@@ -176,12 +177,18 @@ def _storage_parts(reader: Reader, now: datetime, pulses: dict[str, reading.Beat
     def days(facts):
         return storage.partitions_part(facts, now.date())
 
-    return [
+    def archive_part(facts, pulses):
+        return storage.archive_part(facts, pulses.get(archive.PULSE))
+
+    kept = [
         reader.part("partitions", "Partitions by day", days, reader.read(reading.days)),
         reader.part("outbox", "Outbox", storage.outbox_part, reader.read(reading.outbox, now)),
         reader.part("letters", "Dead letters", storage.letters_part, reader.read(reading.letters)),
         reader.part("heartbeat", "Heartbeat to the outside", heartbeat, pulses),
     ]
+    if settings.ARCHIVE_URL:
+        kept.insert(1, reader.part("archive", "Archive", archive_part, reader.read(reading.archived), pulses))
+    return kept
 
 
 def _quiet(now: datetime, pulses: dict[str, reading.Beat]) -> bool:

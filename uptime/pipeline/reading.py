@@ -10,7 +10,18 @@ from django.db.models import Count, DurationField, ExpressionWrapper, F, FloatFi
 from django.db.models.functions import Cast, Extract
 
 from incidents.models import Transition
-from monitors.models import DeadLetter, Gap, Monitor, Pulse, Region, RegionTrouble, RegionWorker, Schedule, State
+from monitors.models import (
+    ArchivedDay,
+    DeadLetter,
+    Gap,
+    Monitor,
+    Pulse,
+    Region,
+    RegionTrouble,
+    RegionWorker,
+    Schedule,
+    State,
+)
 from monitors.probes.base import Reason
 from monitors.services import partitions, regions
 
@@ -83,6 +94,15 @@ class Days:
     """Tables that are kept by day: the partitions of each, and their bytes."""
 
     tables: Mapping[str, Mapping[date, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """Days of ticks in the archive, those whose export failed, and why the newest of these did."""
+
+    days: int = 0
+    failed: int = 0
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +225,12 @@ def days() -> Days:
         for table, name, size in cursor.fetchall():
             tables[table][date.fromisoformat(name.removeprefix(f"{table}_"))] = size
     return Days(tables)
+
+
+def archived() -> Archived:
+    failed = ArchivedDay.objects.exclude(error="")
+    newest = failed.order_by("-day").values_list("error", flat=True).first()
+    return Archived(ArchivedDay.objects.filter(error="").count(), failed.count(), newest or "")
 
 
 def database() -> Database:

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from uptime.pipeline.broker import Broker, Cache, Memory
 from uptime.pipeline.flow import at, count
 from uptime.pipeline.parts import Part, Unit
-from uptime.pipeline.reading import COUNTED, Beat, Database, Days, Letters, Outbox
+from uptime.pipeline.reading import COUNTED, Archived, Beat, Database, Days, Letters, Outbox
 
 GB = 1024**3
 TITLES = {"monitors_tick": "Ticks", "monitors_fiveminuterollup": "5-minute roll-ups"}
@@ -157,6 +157,20 @@ def letters_part(facts: Letters) -> Part:
             f"{number} could not be stored, the last one at {at(facts.newest)}.",
             "Read why on the Pipeline page; replay them once the cause is gone, or purge them.",
             "Dead letters",
+        )
+    return part
+
+
+def archive_part(facts: Archived, run: Beat | None) -> Part:
+    part = Part("archive", "Archive")
+    part.show("Days in it", facts.days, metric="uptime_archive_days")
+    part.show("Days that failed", facts.failed, metric="uptime_archive_failed_days")
+    part.show("All done", run.at if run else None, Unit.MOMENT, metric="uptime_archive_timestamp_seconds")
+    if facts.failed:
+        part.warn(
+            f"{count(facts.failed, 'day')} could not be archived: {facts.error[:200].rstrip('.')}.",
+            "Nothing is lost: they stay in the database, and every hour it is tried again. Mind the disk.",
+            "The archive takes nothing",
         )
     return part
 

@@ -13,7 +13,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from django.utils import timezone
 
 from incidents.models import Transition
-from monitors.models import DeadLetter, Gap, Region, RegionTrouble, RegionWorker, Schedule, State
+from monitors.models import ArchivedDay, DeadLetter, Gap, Region, RegionTrouble, RegionWorker, Schedule, State
 from monitors.probes.base import Reason
 from monitors.services import pulses
 from tests.helpers import free_port
@@ -150,6 +150,15 @@ def test_outbox_and_dead_letters_are_counted(running):
         )
     DeadLetter.objects.create(error="x", payload="y")
     assert (value("outbox", "Not announced"), value("outbox", "Held back"), value("letters", "Kept")) == (2, 1, 1)
+
+
+def test_the_archive_is_looked_at_where_there_is_one(running, settings):
+    assert "archive" not in {part.key for part in gather.gather().parts}
+    settings.ARCHIVE_URL = "/backups"
+    now = timezone.now()
+    ArchivedDay.objects.create(day=now.date() - timedelta(days=2), at=now)
+    ArchivedDay.objects.create(day=now.date() - timedelta(days=1), at=now, error="The disk is full.")
+    assert (value("archive", "Days in it"), value("archive", "Days that failed")) == (1, 1)
 
 
 def test_start_delays_come_from_the_last_checks(running):

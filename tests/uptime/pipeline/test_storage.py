@@ -6,7 +6,7 @@ import pytest
 
 from uptime.pipeline import storage
 from uptime.pipeline.broker import Broker, Cache, Memory
-from uptime.pipeline.reading import COUNTED, Beat, Database, Days, Letters, Outbox
+from uptime.pipeline.reading import COUNTED, Archived, Beat, Database, Days, Letters, Outbox
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TODAY = date(2026, 3, 1)
@@ -95,6 +95,13 @@ def test_nobody_is_told_of_the_outbox_yet_so_it_is_no_problem():
 )
 def test_dead_letters(kept, state, words):
     holds(storage.letters_part(Letters(kept, NOW, NOW) if kept else Letters()), state, words)
+
+
+def test_the_archive():
+    done = Beat(NOW, NOW, None, 0)
+    holds(storage.archive_part(Archived(30, 0, ""), done), "well", "")
+    holds(storage.archive_part(Archived(), None), "well", "")
+    holds(storage.archive_part(Archived(30, 2, "The disk is full."), done), "warning", "archived: The disk is full.")
 
 
 @pytest.mark.parametrize(
