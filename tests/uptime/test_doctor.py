@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -81,8 +82,10 @@ def test_programs_get_json(capsys, well):
 
 def test_what_nobody_thought_of_is_given_up(capsys, monkeypatch):
     monkeypatch.setattr(doctor, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(doctor, "gather", lambda: time.sleep(2))
+    over = threading.Event()
+    monkeypatch.setattr(doctor, "gather", over.wait)
     text, status = run(capsys)
+    over.set()
     assert "could not be looked at within" in text
     assert status == 2
 
