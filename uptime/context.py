@@ -83,6 +83,7 @@ class Shell:
     def _is_staff(self) -> bool:
         return getattr(getattr(self.request, "user", None), "is_staff", False)
 
+    @cached_property
     def stalled_since(self) -> datetime | None:
         """Since when checks have not run, if they do not."""
         return stalled_since()
