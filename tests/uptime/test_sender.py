@@ -56,6 +56,17 @@ def test_outcomes_travel_together_and_a_sign_of_life_behind_those_before_it():
     assert slots(broker) == [1, 2, 3]
 
 
+def test_a_sign_says_when_it_was_sent_not_only_when_it_was_given(monkeypatch):
+    """It may have waited for the broker; only the moment of sending tells of the clock."""
+    broker, clock = Broker(), iter([1_000, 9_000])
+    monkeypatch.setattr(sending, "_now", lambda: next(clock))
+    sender = Sender(broker, "eu", KEY, {"queue": "results"})
+    sender.sign(["worker"])
+    sender.start()
+    sender.stop()
+    assert broker.payloads == [{"sign": ["worker", 9_000]}]
+
+
 def test_many_outcomes_leave_in_parts_of_bounded_size():
     broker = Broker()
     sender = run(broker)
