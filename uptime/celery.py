@@ -25,7 +25,7 @@ app.conf.update(
     queues.configuration(settings.BROKER_URL, "central", settings.QUEUE_PREFIX, [CONTROL, WORK]),
     task_acks_late=True,
     task_reject_on_worker_lost=True,
-    beat_scheduler="django_celery_beat.schedulers:DatabaseScheduler",
+    beat_scheduler="uptime.scheduler:Scheduler",
     beat_max_loop_interval=1,
     imports=["uptime.tasks", "uptime.pulses"],
     task_routes=ROUTES,

@@ -10,7 +10,7 @@ from incidents import services as incidents
 from monitors import live
 from monitors.models import DeadLetter, Region
 from monitors.probes.base import Outcome
-from monitors.services import deadletters, pulses, regions
+from monitors.services import clock, deadletters, pulses, regions
 from monitors.services.record import PutAside, Recorded
 from monitors.services.record import record as record_outcomes
 from monitors.services.regions import Sign
@@ -90,7 +90,9 @@ def _store(region_slug: str, sealed: str, fresh: bool = True) -> Recorded | None
     """`fresh`: it has just come, so that a sign of life in it tells of now."""
     if region_slug == "":
         issued_at, _ = unseal(regions.centre_key(), "beacon", "", sealed)
-        regions.beacon(from_ms(issued_at))
+        if regions.beacon(from_ms(issued_at)):
+            logger.warning("This machine's clock was set back: what lies ahead of it is put right")
+            clock.set_back(timezone.now())
         return None
     return _from_region(_region(region_slug), sealed, fresh)
 

@@ -27,6 +27,7 @@ from uptime.lib.crypto import key_bytes, seal
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # checks in one message
+RESULTS_BACKLOG = 2_000  # waiting results from which on nothing is sent: they would only fill the broker up
 PURGE_AFTER = timedelta(hours=1)  # how long a deletion can be undone
 
 
@@ -118,9 +119,15 @@ def publish_checks(region: Region, checks: list[Check]) -> None:
 
 
 def _silent_regions() -> dict[int, Reason]:
-    """The regions that are not fed, and why: nobody has heard of them, or they have more waiting than they can do."""
+    """The regions that are not fed, and why.
+
+    Nobody has heard of them, or they have more waiting than they can do, or what they send is not being stored.
+    """
+    enabled = Region.objects.filter(enabled=True).defer("key")
+    if _waiting(queues.name(queues.RESULTS, settings.QUEUE_PREFIX)) > RESULTS_BACKLOG:
+        return dict.fromkeys(enabled.values_list("pk", flat=True), Reason.NOT_DISPATCHED)
     silent = dict.fromkeys(regions.hearing().offline, Reason.REGION_OFFLINE)
-    for region in Region.objects.filter(enabled=True).exclude(pk__in=silent).defer("key"):
+    for region in enabled.exclude(pk__in=silent):
         if _waiting(queues.checks(region.slug, settings.QUEUE_PREFIX)) > queues.BACKLOG:
             silent[region.pk] = Reason.REGION_OFFLINE
     return silent

@@ -80,7 +80,7 @@ def _claim_grid(now: Ms, claim: Claim) -> bool:
         for slot in grid(monitor.pk, monitor.interval, first - 1, horizon):
             _order(claim, monitor, slot, assigned[monitor.pk])
         later.append((monitor.pk, from_ms(next_slot(monitor.pk, monitor.interval, horizon))))
-    _advance(later)
+    advance(later)
     return len(rows) == CLAIM
 
 
@@ -178,7 +178,7 @@ def _write(claim: Claim) -> None:
     Gap.objects.bulk_create(claim.gaps)
 
 
-def _advance(later: list[tuple[int, datetime]]) -> None:
+def advance(later: list[tuple[int, datetime]]) -> None:
     """Set each monitor's next slot in one statement, which the ORM can only say row by row (75 times the cost)."""
     if later:
         ids, moments = zip(*later, strict=True)

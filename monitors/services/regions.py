@@ -144,17 +144,21 @@ def centre_key() -> bytes:
     return hashlib.sha256(f"uptime centre {settings.SECRET_KEY}".encode()).digest()
 
 
-def beacon(issued_at: datetime) -> None:
-    """Our own message came through the results queue: everything queued before it has been stored."""
+def beacon(issued_at: datetime) -> bool:
+    """Our own message came through the results queue: everything queued before it has been stored.
+
+    Returns whether our clock was set back since the one before.
+    """
     now = timezone.now()
     took_ms = max(0.0, (now - issued_at).total_seconds() * 1000)
     first = {"at": issued_at, "since": issued_at, "took_ms": took_ms}
     pulse, made = Pulse.objects.get_or_create(name=RESULTS_PULSE, defaults=first)
     set_back = pulse.at - now > BREAK  # our clock was ahead when that one came
     if made or (issued_at <= pulse.at and not set_back):
-        return
+        return False
     since = now if set_back or issued_at - pulse.at > BREAK else pulse.since
     Pulse.objects.filter(name=RESULTS_PULSE).update(at=issued_at, since=since, took_ms=took_ms)
+    return set_back
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,10 @@ class Window:
         bad = [t.slot for t in self.ticks if t.vote == "nodata" or (t.delay or 0) > GOOD_DELAY_S]
         return max([slot - self.over for slot in bad if slot > self.over], default=0.0)
 
+    def offline_votes(self, region: str) -> int:
+        """Slots that were not even sent to a region, because it was known to be away."""
+        return sum(tick.region == region and tick.reason == "region_offline" for tick in self.ticks)
+
     # What the farm saw
     def doubled_probes(self, farm: Farm) -> int:
         """Requests for a slot that had been asked for already, at targets that were up all the time."""
@@ -115,6 +119,20 @@ class Window:
             "FROM incidents_transition WHERE NOT silent AND created_at >= to_timestamp(%s) ORDER BY id",
             self.start,
         )
+
+    def incidents_without_outbox_row(self) -> list[tuple[int, float, int]]:
+        """(monitor, start, rows) of incidents with another number of rows in the outbox than one to open them, and
+        one to close them."""
+        rows = self.stack.sql(
+            "SELECT i.monitor_id, extract(epoch FROM i.started_at)::float8, "
+            "count(t.id) FILTER (WHERE t.to_status = 'down' AND t.at = i.started_at), "
+            "count(t.id) FILTER (WHERE t.to_status = 'up' AND t.at = i.resolved_at), i.resolved_at IS NOT NULL "
+            "FROM incidents_incident i LEFT JOIN incidents_transition t "
+            "ON t.monitor_id = i.monitor_id AND NOT t.silent "
+            "WHERE i.started_at >= to_timestamp(%s) AND (i.resolution IN ('', 'recovered')) GROUP BY i.id",
+            self.start,
+        )
+        return [row[:3] for row in rows if row[2] != 1 or row[3] != int(row[4])]
 
     def false_verdicts(self, farm: Farm) -> list[tuple[int, str, float]]:
         """Down though it was up, or up though it was down, in the round that decided."""

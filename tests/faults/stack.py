@@ -54,14 +54,14 @@ class Remote:
     """A region's worker on another machine, as far as one machine allows."""
 
     def __init__(self, slug: str, key: str, wire: Proxy, folder: Path, **knobs: str) -> None:
-        self.slug, self.wire, self.log = slug, wire, folder / "log" / f"remote-{slug}.log"
+        self.slug, self.key, self.wire, self.log = slug, key, wire, folder / "log" / f"remote-{slug}.log"
         self.env = {"PATH": os.environ["PATH"], "REGION_ID": slug, "REGION_KEY": key, "MALLOC_ARENA_MAX": "2"}
         self.env |= {"BROKER_URL": f"redis://127.0.0.1:{wire.port}/0", "ALLOW_PRIVATE_TARGETS": "1"}
         self.env |= {"BASE_URL": f"http://{slug}/", **knobs}  # the farm tells regions apart by it
 
-    def start(self, **knobs: str) -> None:
+    def start(self, name: str = "", **knobs: str) -> None:
         command = [sys.executable, "-m", "celery", "-A", "uptime.region", "worker", "-P", "threads", "-c", "8"]
-        command += ["-Q", f"checks.{self.slug}", "-n", f"{self.slug}@%h", "--loglevel", "INFO"]
+        command += ["-Q", f"checks.{self.slug}", "-n", f"{name or self.slug}@%h", "--loglevel", "INFO"]
         command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.env | knobs, cwd=ROOT, stdout=log, stderr=log)

@@ -13,7 +13,7 @@ from tests.helpers import wait_until
 from tests.monitors.services.cast import claimed, make_watched, outcome
 from uptime import queues
 from uptime.lib.crypto import key_bytes, new_key, seal
-from uptime.results import PublishRefusedError, app
+from uptime.results import PublishRefusedError, app, take_back
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.broker, pytest.mark.database]
 
@@ -120,6 +120,27 @@ def test_links_and_chains_in_a_message_start_nothing(attacker, worker):
 def waiting(app_, queue):
     with app_.connection_or_acquire() as connection:
         return queues.declare(queue).bind(connection.default_channel).queue_declare().message_count
+
+
+def taken_by_one_that_dies():
+    """A worker takes the next message and is gone without a word: nothing is given back."""
+    with app.connection_for_read() as connection:
+        queue = queues.declare(QUEUE).bind(connection.default_channel)
+        connection.default_channel.do_restore = False
+        return wait_until(queue.get)
+
+
+def test_what_a_dead_worker_had_in_hand_is_taken_back_by_the_next_one(attacker):
+    monitor = make_watched(interval=3600)
+    [(_, check)] = claimed(now_ms())
+    send(attacker, "eu", sealed_outcomes(monitor, "eu", [outcome(monitor, check.slot)]))
+    taken_by_one_that_dies()
+    send(attacker, "eu", "the one after it")
+    take_back()
+    with app.connection_for_read() as connection:
+        queue = queues.declare(QUEUE).bind(connection.default_channel)
+        first, second = queue.get(no_ack=True), queue.get(no_ack=True)
+    assert first.decode()[0][1] != "the one after it" == second.decode()[0][1]
 
 
 def test_it_can_run_nothing_but_record():

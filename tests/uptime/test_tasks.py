@@ -82,6 +82,17 @@ def test_a_region_with_a_long_queue_is_not_fed():
     assert Tick.objects.get().reason == "region_offline"
 
 
+def test_nothing_is_sent_while_results_pile_up(monkeypatch):
+    monkeypatch.setattr(tasks, "RESULTS_BACKLOG", 3)
+    make_watched(interval=3600)
+    make_real_region_key()
+    for _ in range(4):
+        tasks.beacon()
+    tasks.dispatch()
+    assert pull(queues.checks("eu", settings.QUEUE_PREFIX)) is None
+    assert Tick.objects.get().reason == "not_dispatched"
+
+
 def test_an_offline_region_is_not_fed():
     make_watched(interval=3600)
     now = timezone.now()
