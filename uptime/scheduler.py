@@ -7,6 +7,8 @@ from django_celery_beat.schedulers import DatabaseScheduler
 class Scheduler(DatabaseScheduler):
     """An entry that last ran at a time that has not come would otherwise be silent until it has."""
 
+    _heap: list | None
+
     def tick(self, *args, **kwargs) -> float:
         now = timezone.now()
         waiting = [event.entry for event in self._heap or ()]

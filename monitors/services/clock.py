@@ -7,7 +7,7 @@ already, and nothing would be judged or accounted for meanwhile.
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Model
 
 from monitors.domain.slots import next_slot
 from monitors.models import ExtraSlot, Gap, RegionTrouble, RegionWorker, Round, Schedule, State, StatusInterval, Tick
@@ -16,7 +16,7 @@ from monitors.times import from_ms, to_ms
 
 A_SECOND = timedelta(seconds=1)
 NEAR = timedelta(seconds=5)  # slots are handed out, and second looks planned, a little ahead
-STAMPS = {
+STAMPS: dict[type[Model], tuple[str, ...]] = {
     RegionWorker: ("heard_at", "in_band_at"),
     RegionTrouble: ("end",),
     State: (
@@ -32,7 +32,7 @@ def set_back(now: datetime) -> None:
         _pull_schedule_back(now)
         for model, names in STAMPS.items():
             for name in names:
-                model.objects.filter(**{f"{name}__gt": now}).order_by().update(**{name: now})
+                model._default_manager.filter(**{f"{name}__gt": now}).update(**{name: now})
         for model in (Tick, Round, ExtraSlot):
             model.objects.filter(slot__gt=now + NEAR).delete()
         _shorten(now, Gap)
@@ -40,7 +40,7 @@ def set_back(now: datetime) -> None:
 
 
 def _pull_schedule_back(now: datetime) -> None:
-    reach = now + timedelta(milliseconds=AHEAD_MS) + A_SECOND * F("monitor__interval")
+    reach = now + timedelta(milliseconds=AHEAD_MS) + F("monitor__interval") * A_SECOND
     rows = Schedule.objects.select_for_update(of=("self",)).filter(next_slot_at__gt=reach).order_by("pk")
     later = rows.values_list("pk", "monitor__interval")
     advance([(pk, from_ms(next_slot(pk, interval, to_ms(now)))) for pk, interval in later])
@@ -49,4 +49,4 @@ def _pull_schedule_back(now: datetime) -> None:
 def _shorten(now: datetime, model: type[Gap] | type[StatusInterval]) -> None:
     model.objects.filter(start__gte=now, end__gt=now).delete()
     model.objects.filter(end__gt=now).update(end=now)
-    model.objects.filter(end=None, start__gt=now).update(start=now)
+    model.objects.filter(end__isnull=True, start__gt=now).update(start=now)
