@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 from monitors.domain.slots import grid
 from tests.faults.farm import Farm, Outage, Probe
-from tests.faults.stack import REGIONS, Stack
+from tests.faults.stack import Stack
 
 CONFIRM = 2  # rounds, the default
-SLACK_S = 3.0  # what scheduling on a busy machine may add
 GOOD_DELAY_S = 2.0
 
 
@@ -54,7 +53,7 @@ class Window:
             (monitor, region, slot / 1000)
             for monitor in self.stack.targets
             for slot in grid(monitor, interval, start - 1, end - 1)
-            for region in REGIONS
+            for region in self.stack.regions
         }
 
     # G1, G3: accounting
@@ -154,7 +153,7 @@ class Window:
         """What is wrong with how an outage that lasted long enough was noticed."""
         size, monitor = self.stack.size, next(m for m, t in self.stack.targets.items() if t == outage.target)
         blind_until = max(outage.start, self.over)
-        bound = blind_until + (CONFIRM + 1) * size.interval + size.timeout + size.lateness + SLACK_S
+        bound = blind_until + (CONFIRM + 1) * size.interval + size.timeout + size.lateness + size.slack_s
         found = self.stack.sql(
             "SELECT extract(epoch FROM started_at)::float8, resolved_at IS NOT NULL FROM incidents_incident "
             "WHERE monitor_id = %s AND started_at >= to_timestamp(%s)",
@@ -168,7 +167,7 @@ class Window:
         checks = {
             f"it started {started - outage.start:.1f} s off": outage.start - size.lateness - size.timeout
             <= started
-            <= blind_until + size.interval + SLACK_S,
+            <= blind_until + size.interval + size.slack_s,
             f"it was announced {len(opened)} times": len(opened) == 1,
             f"it was opened {opened[0] - outage.start:.1f} s after it began": opened[0] <= bound,
             "it was not resolved": resolved,

@@ -1,5 +1,6 @@
 """R: the workers that store results die at the worst moment, stand still, or are fed twice and with poison."""
 
+import contextlib
 import os
 import random
 import signal
@@ -63,29 +64,38 @@ def test_what_was_stored_is_not_known_to_be(stack, trial):
 
 def shuffle_and_double(voice) -> int:
     """Everything that waits for the results worker is there twice, and out of order; returns how much."""
-    waiting = voice.valkey.lrange(RESULTS, 0, -1)
-    voice.valkey.delete(RESULTS)
+    waiting, _ = voice.valkey.pipeline().lrange(RESULTS, 0, -1).delete(RESULTS).execute()
     places = [(place + random.uniform(0, 4), message) for place, message in enumerate(waiting) for _ in range(2)]
     for _, message in sorted(places):
         voice.valkey.rpush(RESULTS, message)
     return len(waiting)
 
 
-def test_two_results_workers_get_everything_twice(stack, trial, voice):
+@contextlib.contextmanager
+def second_results_worker(stack):
     env = stack.product.env | environment.published(stack.product.folder)
     command = [sys.executable, "-m", "celery", "-A", "uptime.results", "worker", "-Q", RESULTS, "-P", "solo"]
     command += ["-n", "results-too@%h", "--without-gossip", "--without-mingle", "--without-heartbeat"]
-    log = stack.folder / "data" / "log" / "results-too.log"
-    with trial("R3", "two results workers, everything twice and shuffled") as tried, log.open("ab") as output:
-        second = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output)
-        time.sleep(4)
+    with (stack.folder / "data" / "log" / "results-too.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+    try:
+        time.sleep(4)  # until it listens
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_two_results_workers_get_everything_twice(stack, trial, voice):
+    with (
+        trial("R3", "two results workers, everything twice and shuffled") as tried,
+        second_results_worker(stack) as too,
+    ):
         for _ in range(2):
-            with stack.frozen(*results_worker(stack), second.pid):
+            with stack.frozen(*results_worker(stack), too.pid):
                 time.sleep(3)
                 assert shuffle_and_double(voice) > 0
             time.sleep(2)
-        second.terminate()
-        second.wait(30)
     assert tried.lost == {}
 
 
@@ -105,7 +115,7 @@ def test_a_row_of_poison_among_many(stack, trial, voice):
     monitors = list(stack.targets)
 
     def wire(n: int) -> list:
-        return Outcome(monitors[n % len(monitors)], slot + 1000 * n, 1, Vote.UP, None, slot, 1.0, attempts=1).to_wire()
+        return Outcome(monitors[n % len(monitors)], slot - 1000 * n, 1, Vote.UP, None, slot, 1.0, attempts=1).to_wire()
 
     rows = [wire(n) for n in range(500)]
     poison = {17: (11, "a\x00b"), 99: (6, 1e400), 180: (9, 70_000), 300: (11, "x" * 1_000_000), 301: (2, 2**40)}

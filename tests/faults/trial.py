@@ -64,11 +64,12 @@ class Trial:
         doubles: bool = False,
     ) -> None:
         self.stack, self.line = stack, Line(fault, what)
-        self._recovers_in, self._logs, self._doubles = recovers_in, tuple(logs), doubles
+        self._recovers_in, self._logs, self._doubles = recovers_in + stack.size.slack_s, tuple(logs), doubles
 
     @property
     def lost(self) -> dict[str, int]:
-        return self.line.lost
+        """Slots that were not measured because of the fault, by reason."""
+        return {reason: count for reason, count in self.line.lost.items() if reason not in self.stack.size.starved}
 
     def __enter__(self) -> "Trial":
         self.stack.wait_until_calm(time.time() - self.stack.size.interval)
