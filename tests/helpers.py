@@ -5,7 +5,6 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -33,8 +32,3 @@ def find_chromium() -> str | None:
     """The browser for the tests marked `browser`: CHROMIUM, else one on the PATH."""
     candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUMS)]
     return next((path for path in candidates if path and os.access(path, os.X_OK)), None)
-
-
-def find_faketime() -> str | None:
-    """The library that gives a process a clock of its own, for the tests marked `faketime`."""
-    return next((str(path) for path in Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1")), None)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import find_chromium, find_faketime
+from tests.helpers import find_chromium
 from tests.rabbitmq import find_rabbitmq
 from uptime import embedded, environment, secrets
 from uptime.lib.brokers import broker_url
@@ -26,7 +26,6 @@ LEFT_OUT = pytest.StashKey[dict[str, int]]()  # marker: how many tests
 NEEDS = {  # marker: what finds what its tests need, and what to do when it is not here
     "browser": (find_chromium, "no Chromium here (apt install chromium, or set CHROMIUM=/path)"),
     "prometheus": (lambda: shutil.which("prometheus"), "no Prometheus here (apt install prometheus)"),
-    "faketime": (find_faketime, "no libfaketime here (apt install faketime)"),
     "rabbitmq": (find_rabbitmq, "no RabbitMQ here (apt install rabbitmq-server, and start it)"),
 }
 

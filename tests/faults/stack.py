@@ -28,6 +28,7 @@ from uptime.lib.proc import Crew
 REMOTE = ("eu", "us")
 REGIONS = (HOME, *REMOTE)
 CALM_S = 90.0
+WRONG_CLOCK = Path(__file__).parent / "clock"  # see the sitecustomize.py in there
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,17 @@ class Stack:
             url, interval, timeout = self.farm.url(target), self.size.interval, self.size.timeout
             self.targets[self.product.add(url, check_frequency=interval, request_timeout=timeout)] = target
         self.wait_until_calm(time.time())
+
+    def wires(self) -> list[Proxy]:
+        """Every way to the broker: the centre's, then the regions'."""
+        return [self.broker, *(remote.wire for remote in self.remotes.values())]
+
+    def heal(self) -> None:
+        """Whatever a fault has broken and not put right, so that the next one finds everything whole."""
+        for wire in (*self.wires(), self.database):
+            wire.heals()
+        self.farm.heals(*self.targets.values())
+        self.farm.lies_to()
 
     # Looking
     def wait_until_calm(self, since: float, seconds: float = CALM_S) -> None:

@@ -82,7 +82,7 @@ class Trial:
 
     def __exit__(self, kind, error, _) -> None:
         if kind:
-            self.stack.farm.heals(*self._victims)
+            self.stack.heal()
             return
         over = time.time()
         self._see_the_outages_through(over)
