@@ -7,6 +7,8 @@ queues named explicitly so that a typo raises instead of dropping messages.
 
 from kombu import Queue
 
+from uptime.lib.brokers import tls, verified
+
 CONTROL, RESULTS, WORK = "control", "results", "work"
 BACKLOG = 25  # waiting messages from which on a region gets no more: what waits that long would start too late
 
@@ -70,7 +72,8 @@ def transport_options(broker_url: str, role: str, prefix: str, redeliver: bool) 
 def configuration(broker_url: str, role: str, prefix: str, queues: list[str], redeliver: bool = True) -> dict:
     """Celery settings of one role; with `redeliver`, what a worker that died had taken is delivered once more."""
     return {
-        "broker_url": broker_url,
+        "broker_url": verified(broker_url),
+        "broker_use_ssl": tls(broker_url),
         "broker_transport_options": transport_options(broker_url, role, prefix, redeliver),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,

@@ -46,7 +46,8 @@ REGION_KNOBS = (
 GIVEN_SERVERS = {
     "DATABASE_URL": "import os, psycopg; psycopg.connect(os.environ['DATABASE_URL'], connect_timeout=5).close()",
     "REDIS_URL": "import os, redis; redis.from_url(os.environ['REDIS_URL'], socket_timeout=5).ping()",
-    "BROKER_URL": "import os, kombu; kombu.Connection(os.environ['BROKER_URL'], connect_timeout=5).connect()",
+    "BROKER_URL": "import os, kombu; from uptime.lib.brokers import tls, verified; url = os.environ['BROKER_URL']; "
+    "kombu.Connection(verified(url), ssl=tls(url), connect_timeout=5).connect()",
 }
 GIVEN_S = 20.0  # they may be starting beside us
 

@@ -6,6 +6,7 @@ while the process runs; monotonic time stays what it is.
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import time_machine
@@ -15,12 +16,14 @@ FILE = Path(os.environ["CLOCK_AHEAD"])
 
 
 def set_clock(ahead: float) -> None:
-    time_machine.travel(REAL.time() + ahead, tick=True).start()
+    now = REAL.time() if time_machine.escape_hatch.is_travelling() else time.time()
+    time_machine.travel(now + ahead, tick=True).start()
+    time.time()  # its time begins to run when it is first asked for
 
 
 def follow(current: float) -> None:
     while True:
-        REAL.sleep(0.1)
+        time.sleep(0.1)
         ahead = float(FILE.read_text() or current)
         if ahead != current:
             set_clock(ahead)
