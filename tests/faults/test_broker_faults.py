@@ -14,8 +14,8 @@ from uptime import embedded
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 BROKER_AWAY = (
-    "kombu.exceptions", "celery.beat", "redis.exceptions", "django.core.cache", "ConnectionError", "OSError",
-    "ConnectionRefusedError", "BrokenPipeError", "TimeoutError", "OSError",
+    "kombu.exceptions", "celery.beat", "redis.exceptions", "django.core.cache", "ConnectionError", "ConnectionResetError",
+    "ConnectionRefusedError", "BrokenPipeError", "TimeoutError", "OSError", "amqp.exceptions", "IndexError",
 )  # fmt: skip
 OF_OURS = {"lost", "region_offline", "missed_window", "not_dispatched"}
 CUTS = 50 if SIZE.fault_s > 30 else 6
