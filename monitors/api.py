@@ -6,7 +6,7 @@ Whatever a person may not see is not found. What goes in passes the same form as
 from contextlib import suppress
 
 from django.db import transaction
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
@@ -18,6 +18,7 @@ from monitors import api_schema as words
 from monitors.models import Monitor, Region, Schedule
 from monitors.probes.kinds import KINDS
 from monitors.serializers import MonitorBody, resource
+from monitors.wire import join_port
 from uptime import actions
 from uptime.api import Pagination, Throttle
 
@@ -146,7 +147,7 @@ def _filtered(monitors, params):
     if any("\0" in text for text in wanted.values()):
         return monitors.none()
     if "url" in wanted:
-        monitors = monitors.filter(target__in=_spellings(wanted["url"]))
+        monitors = monitors.filter(Q(target__in=_spellings(wanted["url"])) | _host_is(wanted["url"]))
     if "pronounceable_name" in wanted:
         monitors = monitors.filter(name=wanted["pronounceable_name"])
     if "team_name" in wanted:
@@ -161,6 +162,12 @@ def _spellings(target):
         with suppress(ValueError):
             found.add(kind.clean_target(target, allow_private=True))
     return found
+
+
+def _host_is(host):
+    """Monitors that the wire shows with this host as their url, and with a port beside it."""
+    kinds = [kind.name for kind in KINDS if kind.has_port]
+    return Q(kind__in=kinds, target__startswith=f"{join_port(host.lower(), None)}:")
 
 
 def _team(request):

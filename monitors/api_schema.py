@@ -10,8 +10,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from monitors.forms import DEFAULT_KIND, MonitorForm, values
 from monitors.probes.base import Reason
 from monitors.probes.kinds import KINDS
-from monitors.probes.options import HeadersField, StatusesField
-from monitors.serializers import ABSENT, FIELD_NAMES, option_name, types
+from monitors.probes.options import HeadersField, LinesField, StatusesField
+from monitors.serializers import ABSENT, types
+from monitors.wire import FIELD_NAMES, wire_name
 
 STATUSES = ["pending", "up", "validating", "down", "maintenance", "paused"]
 TEXT, WHOLE, FLAG = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
@@ -56,7 +57,10 @@ OBSERVED = {
 WORDS = {
     "request_timeout": "Seconds until a check counts as failed; milliseconds for ping, tcp, udp, smtp, pop, imap "
     "and dns. At most 60 s, and no more than `check_frequency` or 10 s, whichever is longer. Left out: 5 to 10 s.",
-    "url": "What is checked: for a website its address.",
+    "url": "What is checked: the address of a website or WebSocket, or a host. For `dns` the name server that is "
+    "asked; empty: the region's own.",
+    "request_body": "What is sent: with the request to a website, where it is stored encrypted, and to `tcp`, `udp` "
+    "and `websocket` once connected. For `dns` the name that is looked up.",
     "pronounceable_name": "What lists and messages call it. Left out: its host.",
     "check_frequency": "Seconds between two checks.",
     "quorum": "How many of its regions must see it down. With `any`, one region is enough to open an incident, even if "
@@ -73,9 +77,11 @@ WORDS = {
     "regions": "The short names of the regions it is checked from. `null` or left out: all of them.",
     "request_headers": "Values are stored encrypted and shown masked. When changing, an item with `id` changes that "
     "header, or removes it with `_destroy`; one without replaces the header of its name, or is added.",
-    "required_keyword": "Text to look for on the page, in upper or lower case.",
+    "required_keyword": "Text to look for on the page, in upper or lower case; of `tcp`, `udp` and `websocket` in the "
+    "answer, in exactly these letters.",
     "expected_status_codes": "Empty: 200 to 299, or 200 to 399 where redirects are not followed.",
 }  # fmt: skip
+PORT = "The port of the host. Left out: the one in `url`, or where there is none the usual one of the type."
 EXAMPLE = {"url": "https://example.com", "pronounceable_name": "Shop", "check_frequency": 30}
 A_MOMENT = "2026-01-31T12:00:00.000Z"
 SEEN = {
@@ -134,19 +140,28 @@ def _settings():
     found["timeout"] = {"type": "number", "description": "The same as `request_timeout`, always in seconds."}
     found["paused"] = {**FLAG, "default": False, "description": "Whether checking is stopped."}
     found["team_name"] = {**TEXT, "description": "The team a new monitor belongs to. Left out: your own."}
-    for kind in KINDS:
+    found["port"] = {**TEXT, "nullable": True, "description": _of_kinds(PORT, [k for k in KINDS if k.has_port])}
+    return {**_options(), **found}
+
+
+def _options():
+    """The options of every kind. Those that several kinds share are described by the first that has them."""
+    found: dict[str, dict[str, Any]] = {}
+    owners: dict[str, list[Any]] = {}
+    for kind in sorted(KINDS, key=lambda kind: kind.name != DEFAULT_KIND):
         for name, field in kind.Options.base_fields.items():
+            wire = wire_name(kind, name)
             if name != "keyword_mode":
-                _add_option(found, kind, option_name(name), field)
+                found.setdefault(wire, field_schema(wire, field))
+                owners.setdefault(wire, []).append(kind)
+    for wire, kinds in owners.items():
+        if kinds[0].name != DEFAULT_KIND:
+            found[wire]["description"] = _of_kinds(found[wire]["description"], kinds)
     return found
 
 
-def _add_option(found, kind, wire, field):
-    """Options that several kinds share are described by the first of them."""
-    part = field_schema(wire, field)
-    if kind.name != DEFAULT_KIND and wire not in found:
-        part["description"] = f"{part['description']} Only for `{kind.name}`."
-    found.setdefault(wire, part)
+def _of_kinds(text, kinds):
+    return f"{text} Only for {', '.join(f'`{kind.name}`' for kind in kinds)}."
 
 
 def _attributes():
@@ -194,6 +209,7 @@ def field_schema(wire, field):
 # The first match is meant: a field may be several of these.
 SHAPES: list[tuple[type[forms.Field], dict[str, Any]]] = [
     (HeadersField, HEADERS),
+    (LinesField, {"type": "array", "items": TEXT}),
     (StatusesField, {"type": "array", "items": WHOLE}),
     (forms.MultipleChoiceField, {"type": "array", "items": TEXT, "nullable": True}),
     (forms.BooleanField, FLAG),

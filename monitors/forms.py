@@ -14,13 +14,14 @@ from django.core.validators import RegexValidator
 from django.db.models import Q
 
 from monitors.domain.slots import default_timeout, max_timeout
+from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS
 from uptime import actions
+from uptime.lib.net import Guard
 
 MAX_INTERVAL = MAX_PERIOD = 86_400  # seconds: a day
 MIN_TIMEOUT = 0.5  # seconds
-MASK = "••••"
 QUORUMS = {
     "majority": "Most of its regions",
     "any": "Any one region",
@@ -29,7 +30,7 @@ QUORUMS = {
 }
 # How its votes are judged: fields that are attributes of the same name, with a default.
 RULES = ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period", "when_blind")
-# Fields as a page groups them; options of the kind that are named nowhere come last.
+# Fields as a page groups them; options of the kind that are named nowhere come in the section its form names.
 SECTIONS = {
     "What to check": ["kind", "target", "name"],
     "When": ["interval", "timeout"],
@@ -39,7 +40,6 @@ SECTIONS = {
         "when_blind",
     ],
 }  # fmt: skip
-LAST_SECTION = "Request"
 
 
 def default_of(name):
@@ -134,11 +134,15 @@ class MonitorForm(forms.Form):
         "only, such as one in a private network.",
     )
 
-    def __init__(self, data=None, *, team, user, instance=None, kind=None):
+    def __init__(self, data=None, *, team, user, instance=None, kind=None, typed=None):
+        """`typed`: what a page posted of a form of another type, which is to be shown in this one's fields."""
         self.team, self.user, self.instance = team, user, instance
-        wanted = instance.kind if instance else kind or (data or {}).get("kind") or DEFAULT_KIND
+        self.posted = data if typed is None else typed
+        wanted = instance.kind if instance else kind or (self.posted or {}).get("kind") or DEFAULT_KIND
         self.chosen = KINDS.get(wanted if wanted in KINDS else DEFAULT_KIND)
         self.shown = values(self.chosen, instance)
+        if typed is not None:
+            self.shown |= self._typed(typed)
         super().__init__(data, initial=self.shown)
         self.options = self.chosen.Options(self._option_data(data), initial=self.shown)
         choosable = Q(enabled=True) | Q(monitors=instance) if instance else Q(enabled=True)
@@ -153,13 +157,32 @@ class MonitorForm(forms.Form):
             return data
         return {name: self.shown[name] for name in names if name in self.shown}
 
+    def _typed(self, typed):
+        """The values of the fields that were on the page. A box that is not ticked is not posted: whether it was there
+        is told by `shown`, the type whose form it was."""
+        was = typed.get("shown", "")
+        seen = KINDS.get(was).Options.base_fields if was in KINDS else {}
+        found = {}
+        for name, field in {**self.base_fields, **self.chosen.Options.base_fields}.items():
+            if name in typed or (name in seen and isinstance(field, forms.BooleanField)):
+                found[name] = field.widget.value_from_datadict(typed, {}, name)
+        return {**found, "kind": self.chosen.name}
+
+    @property
+    def carried(self):
+        """What was typed into options of other types, [(name, text)]: it goes along, in case they are chosen again."""
+        others = {name for kind in KINDS for name in kind.Options.base_fields} - set(self.options.fields)
+        return [(name, text) for name in sorted(others & set(self.posted or ())) for text in _texts(self.posted, name)]
+
     def _tune_fields(self):
         fields: dict[str, Any] = self.fields
-        fields["kind"].choices = [(each.name, each.label) for each in KINDS]
+        fields["kind"].choices = choices()
+        fields["kind"].help_text = self.chosen.description
         fields["kind"].required = False
         if self.instance or len(KINDS) == 1:
             fields["kind"].widget = fields["kind"].hidden_widget()
         fields["target"].label = self.chosen.target_label
+        fields["target"].widget.attrs["placeholder"] = self.chosen.target_example
         fields["target"].validators = []  # the kind's own rule says what is wrong, and the way out
         fields["name"].validators.append(
             RegexValidator(
@@ -185,7 +208,9 @@ class MonitorForm(forms.Form):
     def sections(self):
         """Pairs of a title and its bound fields, for any template that shows forms."""
         rest = [name for name in self.options.fields if not any(name in names for names in SECTIONS.values())]
-        for title, names in [*SECTIONS.items(), (LAST_SECTION, rest)]:
+        titles = dict.fromkeys([*SECTIONS, self.options.section])
+        for title in titles:
+            names = [*SECTIONS.get(title, ()), *(rest if title == self.options.section else ())]
             bound = [self[name] for name in names if name in self.fields or name in self.options.fields]
             if bound:
                 yield title, bound
@@ -250,6 +275,8 @@ class MonitorForm(forms.Form):
     def _clean_options(self, cleaned):
         if self.options.errors:
             return
+        if "target" in cleaned:
+            self.options.clean_for(cleaned["target"], Guard(settings.ALLOW_PRIVATE_TARGETS))
         stored = (self.instance.secrets if self.instance else None) or {}
         cleaned["options"], cleaned["secrets"] = {}, {}
         for name, value in list(self.options.cleaned_data.items()):
@@ -257,7 +284,7 @@ class MonitorForm(forms.Form):
                 cleaned["options"][name] = value
                 continue
             secret = unmasked(value, stored.get(name))
-            if _holds_mask(secret):
+            if holds_mask(secret):
                 self.options.add_error(name, f"Enter the value again: nothing is stored for “{MASK}” here.")
             elif secret:
                 cleaned["secrets"][name] = secret
@@ -274,6 +301,15 @@ class MonitorForm(forms.Form):
             # Spelled out or not: the same options are no new configuration.
             del fields["options"], fields["secrets"]
         return actions.change(self.instance, {**fields, **more})
+
+
+def choices():
+    """The types to choose from, the usual one first."""
+    return [(each.name, each.label) for each in sorted(KINDS, key=lambda kind: (kind.name != DEFAULT_KIND, kind.label))]
+
+
+def _texts(posted, name):
+    return posted.getlist(name) if hasattr(posted, "getlist") else [posted[name]]
 
 
 def values(kind, instance=None):
@@ -296,41 +332,6 @@ def values(kind, instance=None):
 def seconds(ms):
     """Whole where it is whole: 5, not 5.0."""
     return ms // 1000 if ms % 1000 == 0 else ms / 1000
-
-
-def masked(secret):
-    """`secret` as it may be shown: text keeps its last four characters, and only if more than as many stay hidden.
-
-    The name of a header is no secret.
-    """
-    if isinstance(secret, str):
-        return secret and MASK + (secret[-4:] if len(secret) > 8 else "")
-    if isinstance(secret, list):
-        return [masked(each) for each in secret]
-    if isinstance(secret, dict):
-        return {key: value if key == "name" else masked(value) for key, value in secret.items()}
-    return secret
-
-
-def unmasked(given, stored):
-    """`given` with every part that is the mask of a stored part replaced by that part."""
-    if isinstance(given, list) and isinstance(stored, list):
-        left = list(stored)
-        return [_take(left, each) for each in given]
-    return stored if stored is not None and given == masked(stored) else given
-
-
-def _take(left, given):
-    for at, each in enumerate(left):
-        if masked(each) == given:
-            return left.pop(at)
-    return given
-
-
-def _holds_mask(value):
-    if isinstance(value, list | dict):
-        return any(_holds_mask(each) for each in (value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and value.startswith(MASK)
 
 
 def _cleaned(kind, shown):

@@ -1,7 +1,7 @@
 """Between a monitor and its JSON in Better Stack's words.
 
 `resource` writes a monitor down, `MonitorBody` turns a flat body of attributes into the monitor form and the form's
-errors back into wire names. Options of a kind appear under the wire's name where it has one (OPTION_NAMES), and under
+errors back into wire names (monitors.wire). Options of a kind appear under the wire's name where it has one, and under
 the name of their form field otherwise: a new kind needs nothing here.
 """
 
@@ -13,10 +13,12 @@ from zlib import crc32
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 
-from monitors.forms import DEFAULT_KIND, MonitorForm, masked, seconds, values
+from monitors.forms import DEFAULT_KIND, MonitorForm, seconds, values
+from monitors.masks import masked
 from monitors.models import Status
 from monitors.probes.kinds import KINDS
-from monitors.probes.options import HeadersField, StatusesField, parse_statuses, statuses_text
+from monitors.probes.options import HeadersField, LinesField, StatusesField, parse_statuses, statuses_text
+from monitors.wire import FIELD_NAMES, join_port, split_port, wire_name
 
 BLANK = "Can't be blank."
 BOOLEAN = "This must be true or false."
@@ -45,33 +47,11 @@ ABSENT: dict[str, Any] = {
     "maintenance_to": None,
     "maintenance_timezone": None,
 }
-FIELD_NAMES = {
-    "kind": "monitor_type",
-    "target": "url",
-    "name": "pronounceable_name",
-    "interval": "check_frequency",
-    "timeout": "request_timeout",
-    "regions": "regions",
-    "quorum": "quorum",
-    "at_least": "at_least",
-    "confirm": "confirm",
-    "recover": "recover",
-    "confirmation_period": "confirmation_period",
-    "recovery_period": "recovery_period",
-    "when_blind": "when_blind",
-}
-OPTION_NAMES = {
-    "method": "http_method",
-    "expected_status": "expected_status_codes",
-    "keyword": "required_keyword",
-    "verify_tls": "verify_ssl",
-    "headers": "request_headers",
-    "body": "request_body",
-}
 # What a form field takes in JSON; the first match is meant.
 JSON_TYPES: list[tuple[type[forms.Field], type, str]] = [
     (forms.BooleanField, bool, BOOLEAN),
     (forms.MultipleChoiceField, list, "This must be a list."),
+    (LinesField, list, "This must be a list of texts."),
     (forms.Field, str, "This must be text."),
 ]
 # Monitors of these types take their request_timeout in milliseconds; all others in seconds.
@@ -104,8 +84,13 @@ def attributes(monitor):
     fields = kind.Options.base_fields
     return {
         **ABSENT,
-        **{option_name(name): written(name, fields[name], options[name]) for name in fields if name != "keyword_mode"},
-        **{wire: shown[name] for name, wire in FIELD_NAMES.items()},
+        **{wire_name(kind, each): shown[each] for each in FIELD_NAMES},
+        **{
+            wire_name(kind, name): written(name, fields[name], options[name])
+            for name in fields
+            if name != "keyword_mode"
+        },
+        **(dict(zip(("url", "port"), split_port(monitor.target), strict=True)) if kind.has_port else {}),
         "monitor_type": type_of(monitor.kind, options),
         "request_timeout": seconds(monitor.timeout_ms * timeout_unit(monitor.kind)),
         "timeout": seconds(monitor.timeout_ms),
@@ -150,11 +135,6 @@ def types():
     return [*HTTP_TYPES, *(name for name in KINDS.names if name != DEFAULT_KIND)]
 
 
-def option_name(name):
-    """What the wire calls an option of a kind."""
-    return OPTION_NAMES.get(name, name)
-
-
 def written(name, field, value):
     """An option's stored value as the wire shows it."""
     if isinstance(field, HeadersField):
@@ -163,7 +143,9 @@ def written(name, field, value):
         return [code for first, last in parse_statuses(value or "") for code in range(first, last + 1)]
     if name == "method":
         return value.lower()
-    if name == "keyword":
+    if isinstance(field, LinesField):
+        return value or []
+    if name in {"keyword", "expect"}:
         return value or None
     return "" if value is None and isinstance(field, forms.CharField) else value
 
@@ -236,10 +218,12 @@ class MonitorBody:
         """The body in the form's names."""
         given = {}
         for name, field in self.fields.items():
-            wire = FIELD_NAMES.get(name) or option_name(name)
+            wire = wire_name(self.kind, name)
             if wire in self.body and name not in {"kind", "timeout"}:
                 given[name] = self._read(name, field, wire)
         given |= self._timeout()
+        if self.kind.has_port:
+            given |= self._endpoint(given)
         if self.kind.name == DEFAULT_KIND:
             given |= self._http_type(given)
         return given
@@ -273,6 +257,19 @@ class MonitorBody:
         if len(set(found.values())) > 1:
             self._refuse("timeout", "This says something else than request_timeout. Send only one of them.")
         return {"timeout": next(iter(found.values()))} if found else {}
+
+    def _endpoint(self, given):
+        """Host and port, which the wire has apart. A host alone keeps the port there was."""
+        old_host, old_port = split_port(self.instance.target) if self.instance else ("", None)
+        host, port = split_port(given["target"].strip()) if "target" in given else (old_host, None)
+        sent = self.body.get("port")
+        if sent is not None and (isinstance(sent, bool) or not isinstance(sent, int | str)):
+            self._refuse("port", 'This must be one port, as in "25".')
+        elif sent is not None and port not in {None, str(sent)}:
+            self._refuse("port", "The url names another port. Send only one of them.")
+        elif sent is not None:
+            port = str(sent).strip()
+        return {"target": join_port(host, port or old_port)} if host else {}
 
     def _headers(self, name, wire):
         """Items with a known `id` change that header, or remove it by `_destroy`; others replace one of their name,
@@ -327,11 +324,18 @@ class MonitorBody:
         if self.form.is_valid():
             return
         for name, errors in self.form.errors.as_data().items():
-            wire = "base" if name == NON_FIELD_ERRORS else FIELD_NAMES.get(name) or option_name(name)
+            wire = "base" if name == NON_FIELD_ERRORS else wire_name(self.kind, name)
+            if name == "target" and self.kind.has_port and _is_of_port(errors):
+                wire = "port"
             if wire == "request_timeout" and wire not in self.body and "timeout" in self.body:
                 wire = "timeout"
             texts = [BLANK if error.code == "required" else text for error in errors for text in error]
             self.errors.setdefault(wire, texts)
+
+
+def _is_of_port(errors):
+    """Whether a target is at fault only for its port, which is an attribute of its own on the wire."""
+    return all(text.startswith(("The port ", "Port ")) for error in errors for text in error)
 
 
 def timeout_unit(kind):

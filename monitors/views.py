@@ -144,9 +144,11 @@ def _detail(request, monitor):
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def add(request):
-    """A new website, from the dialog of the list or from the whole form."""
-    posted = request.POST if request.method == "POST" else None
-    form = MonitorForm(posted, team=request.user.ensure_team(), user=request.user, kind=request.GET.get("kind"))
+    """A new monitor, from the dialog of the list or from the whole form."""
+    team, user, posted = request.user.ensure_team(), request.user, request.POST if request.method == "POST" else None
+    if posted is not None and "switch" in posted:  # another type was chosen: its fields, with all that was typed
+        return _form(request, MonitorForm(team=team, user=user, typed=posted), None)
+    form = MonitorForm(posted, team=team, user=user, kind=request.GET.get("kind"))
     if posted is not None and form.is_valid():
         monitor = form.save()
         messages.success(request, f"{monitor.name} was added. Its first check is on its way.")
@@ -167,8 +169,20 @@ def edit(request, pk):
     return _form(request, form, monitor)
 
 
+# Choosing a type asks for its fields at once; without scripts a button does.
+SWITCH = {
+    "hx-post": "",
+    "hx-vals": '{"switch": "1"}',
+    "hx-trigger": "change",
+    "hx-target": "#settings",
+    "hx-select": "#settings",
+    "hx-swap": "outerHTML",
+}
+
+
 def _form(request, form, monitor):
     """The form in sections; all but the first two are advanced, and open where they hold an error."""
+    form.fields["kind"].widget.attrs |= SWITCH
     sections = [(title, fields, any(each.errors for each in fields)) for title, fields in form.sections()]
     context = {
         "form": form,

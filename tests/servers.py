@@ -293,9 +293,10 @@ class NameServer:
     """A name server over UDP and TCP on one port of 127.0.0.1.
 
     `records` maps a name to addresses, to an rcode ("NXDOMAIN", "SERVFAIL", ...), to SILENT, or to `turns` of such.
-    Names not listed are NXDOMAIN. `ttl`: seconds. What is too large for a datagram has to be fetched by TCP."""
+    A pair of name and type, as ("shop.example", "MX"), maps to records of that type instead. Names not listed are
+    NXDOMAIN. `ttl`: seconds. What is too large for a datagram has to be fetched by TCP."""
 
-    def __init__(self, records: dict[str, Record | Turns] | None = None, ttl: int = 0) -> None:
+    def __init__(self, records: dict[str | tuple[str, str], Record | Turns] | None = None, ttl: int = 0) -> None:
         self.records, self.ttl = records or {}, ttl
         self.queries: list[tuple[str, str]] = []
         self._asked: Counter[tuple[str, str]] = Counter()
@@ -367,12 +368,14 @@ class NameServer:
             reply.set_rcode(dns.rcode.from_text(record))
             return reply
         wanted = [each for each in record if (":" in each) == (kind == "AAAA")] if kind in ("A", "AAAA") else []
+        if (name, kind) in self.records:
+            wanted = list(record)
         if wanted:
             reply.answer.append(dns.rrset.from_text_list(question.name, self.ttl, "IN", kind, wanted))
         return reply
 
     def _record(self, name: str, kind: str) -> Record:
-        record = self.records.get(name, "NXDOMAIN")
+        record = self.records.get((name, kind)) or self.records.get(name, "NXDOMAIN")
         if not isinstance(record, Turns):
             return record
         turn = self._asked[name, kind]

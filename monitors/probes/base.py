@@ -47,7 +47,7 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable", DOWN, "Unreachable", "The network reports that the server cannot be reached."
 
     # Timeouts, by what was waited for
-    TIMEOUT_DNS = "timeout_dns", DOWN, "DNS timeout", "The name servers did not tell the address in time."
+    TIMEOUT_DNS = "timeout_dns", DOWN, "DNS timeout", "The name servers did not answer in time."
     TIMEOUT_CONNECT = "timeout_connect", DOWN, "Connect timeout", "The server accepted no connection in time."
     TIMEOUT_TLS = "timeout_tls", DOWN, "TLS timeout", "The server did not finish the TLS handshake in time."
     TIMEOUT_FIRST_BYTE = (
@@ -77,12 +77,18 @@ class Reason(StrEnum):
         "Certificate for another name",
         "The certificate does not cover the name that was asked for.",
     )
+    TLS_EXPIRING = (
+        "tls_expiring",
+        DOWN,
+        "Certificate expires soon",
+        "A certificate is closer to its end than the monitor allows.",
+    )
     TLS_ERROR = "tls_error", DOWN, "TLS failure", "The TLS handshake failed."
 
     # The answer
     STATUS = "status", DOWN, "Unexpected status", "The server answered with a status that is not expected."
-    KEYWORD_MISSING = "keyword_missing", DOWN, "Keyword missing", "The page does not contain the keyword."
-    KEYWORD_PRESENT = "keyword_present", DOWN, "Keyword found", "The page contains the unwanted keyword."
+    KEYWORD_MISSING = "keyword_missing", DOWN, "Keyword missing", "The answer does not contain the keyword."
+    KEYWORD_PRESENT = "keyword_present", DOWN, "Keyword found", "The answer contains the unwanted keyword."
     TOO_MANY_REDIRECTS = "too_many_redirects", DOWN, "Too many redirects", "The redirects come to no end."
     BAD_REDIRECT = "bad_redirect", DOWN, "Bad redirect", "The server redirects to no usable address."
     BLOCKED_REDIRECT = (
@@ -103,7 +109,7 @@ class Reason(StrEnum):
         "Blocked by a firewall",
         "A web application firewall challenges our checks: allow them by User-Agent or address.",
     )
-    PROTOCOL_ERROR = "protocol_error", DOWN, "Not valid HTTP", "The answer breaks the rules of the protocol."
+    PROTOCOL_ERROR = "protocol_error", DOWN, "Invalid answer", "The answer breaks the rules of the protocol."
     BODY_TOO_LARGE = (
         "body_too_large",
         DOWN,
@@ -118,8 +124,13 @@ class Reason(StrEnum):
     )
 
     # Names
-    DNS_NOT_FOUND = "dns_not_found", DOWN, "Name not found", "The name does not exist or has no address."
+    DNS_NOT_FOUND = "dns_not_found", DOWN, "Name not found", "The name does not exist or has no such record."
     DNS_FAILED = "dns_failed", DOWN, "DNS failure", "The name servers of this name give no proper answer."
+
+    DNS_MISMATCH = "dns_mismatch", DOWN, "Unexpected DNS answer", "The records are not the expected ones."
+
+    # Pings
+    PACKET_LOSS = "packet_loss", DOWN, "Packets lost", "Fewer pings were answered than the monitor asks for."
 
     # What we failed to see
     MISSED_WINDOW = "missed_window", NODATA, "Too late", "The check came to its turn too late and was left out."

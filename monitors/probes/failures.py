@@ -7,9 +7,10 @@ import errno
 import os
 import ssl
 import time
+from collections.abc import Iterable, Sequence
 
 from monitors.probes.base import Phases, Reason
-from monitors.probes.kinds import Finding, Request
+from monitors.probes.kinds import Connect, Finding, Request
 from monitors.probes.transfer import (
     MAX_HEADERS,
     OPERATION_TIMEDOUT,
@@ -41,7 +42,7 @@ LOCAL_ERRNOS = frozenset(
 UNSUPPORTED_PROTOCOL, WEIRD_SERVER_REPLY, HTTP2 = 1, 8, 16
 SSL_CONNECT_ERROR, GOT_NOTHING, SEND_ERROR, RECV_ERROR = 35, 52, 55, 56
 SSL_CERTPROBLEM, SSL_CIPHER, BAD_CONTENT_ENCODING = 58, 59, 61
-SSL_INVALIDCERTSTATUS, TOO_LARGE = 91, 100
+SSL_INVALIDCERTSTATUS, HTTP2_STREAM, TOO_LARGE = 91, 92, 100
 
 BROKEN_PIPES = frozenset({RECV_ERROR, SEND_ERROR, SSL_CONNECT_ERROR})
 CODES = {
@@ -114,9 +115,9 @@ def _by_guard(request: Request, result: Result) -> Finding | None:
     return denied_address(request, result.denied) if result.denied else None
 
 
-def denied_address(request: Request, address: str) -> Finding:
+def denied_address(request: Request | Connect, address: str) -> Finding:
     reason = Reason.BLOCKED_REDIRECT if request.redirected else Reason.BLOCKED_ADDRESS
-    return Finding(reason, f"{request.url.host} leads to {address}, where checks do not go")
+    return Finding(reason, f"{request.host} leads to {address}, where checks do not go")
 
 
 def _by_size(_request: Request, result: Result) -> Finding | None:
@@ -130,22 +131,34 @@ def _by_errno(request: Request, result: Result) -> Finding | None:
     connected = result.connected or result.phases.connect is not None
     if connected and result.errno not in (errno.ECONNRESET, errno.EPIPE):
         return None
-    if result.errno in LOCAL_ERRNOS:
-        return Finding(Reason.LOCAL_ERROR, f"This region could not connect: {os.strerror(result.errno)}")
-    reason, sentence = ERRNOS.get(result.errno, (None, ""))
-    return Finding(reason, _filled(sentence, request, result)) if reason else None
+    return explain_errno(result.errno, _server(request, result), _progress(result.phases))
+
+
+def explain_errno(number: int, server: str, progress: str) -> Finding | None:
+    """What the system's error `number` says of `server`, or of this machine; None: nothing that we know."""
+    if number in LOCAL_ERRNOS:
+        return Finding(Reason.LOCAL_ERROR, f"This region could not connect: {os.strerror(number)}")
+    reason, sentence = ERRNOS.get(number, (None, ""))
+    return Finding(reason, sentence.format(server=server, progress=progress)) if reason else None
 
 
 def _by_code(request: Request, result: Result) -> Finding | None:
     if result.code in BROKEN_PIPES and _is_end(result.message):
         return Finding(Reason.CLOSED, _filled("{server} closed the connection {progress}", request, result))
+    if request.http2 and result.code in (SEND_ERROR, HTTP2_STREAM):
+        sentence = "{server} does not speak HTTP/2 properly: {message}"
+        return Finding(Reason.PROTOCOL_ERROR, _filled(sentence, request, result))
     reason, sentence = CODES.get(result.code, (None, ""))
     return Finding(reason, _filled(sentence, request, result)) if reason else None
 
 
 def _filled(sentence: str, request: Request, result: Result) -> str:
-    server = f"{_tried(result)} port {request.url.port}"
-    return sentence.format(server=server, message=result.message, progress=_progress(result.phases))
+    server, progress = _server(request, result), _progress(result.phases)
+    return sentence.format(server=server, message=result.message, progress=progress)
+
+
+def _server(request: Request, result: Result) -> str:
+    return f"{_tried(result)} port {request.url.port}"
 
 
 def _tried(result: Result) -> str:
@@ -166,32 +179,35 @@ def _progress(phases: Phases) -> str:
 def _by_certificate(request: Request, result: Result) -> Finding | None:
     if result.code != PEER_FAILED_VERIFICATION:
         return None
-    host = request.url.host
-    if result.verify_result in _NAME_ERRORS:
-        return Finding(Reason.TLS_NAME_MISMATCH, f"The certificate is not for {host}{_names(result)}")
-    if result.verify_result in (_EXPIRED, _NOT_YET_VALID):
-        return Finding(Reason.TLS_EXPIRED, _validity(result))
-    if result.verify_result in _SELF_SIGNED:
-        return Finding(Reason.TLS_UNTRUSTED, f"The certificate of {host} is self-signed or of an unknown authority")
-    return Finding(Reason.TLS_UNTRUSTED, f"The certificate of {host} is not trusted: {result.message}")
-
-
-def _names(result: Result) -> str:
-    """ ", but for a.example, b.example": what the server's own certificate covers."""
     names = result.certificates[0].get("X509v3 Subject Alternative Name", "") if result.certificates else ""
-    covered = [each.strip().removeprefix("DNS:") for each in names.split(",")[:3] if each.strip()]
-    return f", but for {', '.join(covered)}" if covered else ""
+    covered = [each.strip().removeprefix("DNS:") for each in names.split(",") if each.strip()]
+    periods = [(_moment(each.get("Start date")), _moment(each.get("Expire date"))) for each in result.certificates]
+    return explain_certificate(request.url.host, result.verify_result, result.message, covered, periods)
 
 
-def _validity(result: Result) -> str:
+def explain_certificate(
+    host: str, code: int, message: str, names: Sequence[str], periods: Iterable[tuple[float | None, float | None]]
+) -> Finding:
+    """Why OpenSSL does not trust the certificate of `host`: its X509_V_ERR_ `code` and `message`; `names` the server's
+    own certificate covers, `periods` of validity of the whole chain (seconds since the epoch)."""
+    if code in _NAME_ERRORS:
+        covered = f", but for {', '.join(names[:3])}" if names else ""
+        return Finding(Reason.TLS_NAME_MISMATCH, f"The certificate is not for {host}{covered}")
+    if code in (_EXPIRED, _NOT_YET_VALID):
+        return Finding(Reason.TLS_EXPIRED, _validity(periods))
+    if code in _SELF_SIGNED:
+        return Finding(Reason.TLS_UNTRUSTED, f"The certificate of {host} is self-signed or of an unknown authority")
+    return Finding(Reason.TLS_UNTRUSTED, f"The certificate of {host} is not trusted: {message}")
+
+
+def _validity(periods: Iterable[tuple[float | None, float | None]]) -> str:
     """The first certificate of the chain that is outside its period of validity, in days."""
     now = time.time()
-    for fields in result.certificates:
-        start, end = _moment(fields.get("Start date")), _moment(fields.get("Expire date"))
+    for start, end in periods:
         if end is not None and end < now:
-            return f"Certificate expired {_span(now - end)} ago"
+            return f"Certificate expired {span(now - end)} ago"
         if start is not None and start > now:
-            return f"Certificate is valid only in {_span(start - now)}"
+            return f"Certificate is valid only in {span(start - now)}"
     return "A certificate of the chain is outside its period of validity"
 
 
@@ -202,7 +218,8 @@ def _moment(text: str | None) -> float | None:
         return None
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """ "2 days", "1 hour"."""
     for size, unit in ((86_400, "day"), (3600, "hour")):
         if seconds >= size:
             count = int(seconds // size)

@@ -56,6 +56,7 @@ class MethodField(forms.ChoiceField):
 
 
 class Options(OptionsForm):
+    section = "Request"
     method = MethodField(
         label="Method",
         choices=[(name, name) for name in METHODS],
@@ -128,6 +129,8 @@ class HttpKind:
     label = "Website or API"
     description = "Asks a web address over HTTP or HTTPS and looks at status, certificate and, if wanted, content."
     target_label = "URL"
+    target_example = "https://example.com"
+    has_port = False
     Options = Options
     secret_fields = ("headers", "body")
 

@@ -4,9 +4,9 @@ The engine owns deadline, retry, look-up, guard and timing; a kind owns the prot
 yields what it wants done and is sent what came of it, so the whole conversation reads from top to bottom.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.options import OptionsForm
@@ -15,10 +15,13 @@ from uptime.lib.registry import Registry
 
 
 class Finding(NamedTuple):
-    """The end of an attempt: `reason` None is UP. `detail` may quote the target; the engine escapes it."""
+    """The end of an attempt: `reason` None is UP. `detail` may quote the target; the engine escapes it.
+
+    `response_ms`: what counts as the response time where it is not the whole conversation."""
 
     reason: Reason | None
     detail: str = ""
+    response_ms: float | None = None
 
 
 @dataclass(slots=True)
@@ -26,7 +29,8 @@ class Request:
     """One HTTP exchange: one connection to `url.host`, one request, one answer.
 
     `keep_body`: hand the body over; otherwise it is only read and counted. `redirected`: somebody else chose this
-    URL, so a private address is a blocked redirect (their doing), not a blocked address (ours)."""
+    URL, so a private address is a blocked redirect (their doing), not a blocked address (ours). `http2`: spoken from
+    the start, without asking first; the headers behind the body are kept too."""
 
     url: URL
     method: str = "GET"
@@ -35,6 +39,11 @@ class Request:
     verify_tls: bool = True
     keep_body: bool = False
     redirected: bool = False
+    http2: bool = False
+
+    @property
+    def host(self) -> str:
+        return self.url.host
 
 
 @dataclass(slots=True)
@@ -52,18 +61,83 @@ class Answer:
         return next((value for key, value in self.headers if key == name), "")
 
 
-# What a kind may ask of the engine. A kind that needs threads (a blocking protocol library) gets a request type of
-# its own here and a branch of its own in `Run._step`.
-Steps = Generator[Request, Answer, Finding]
+@dataclass(slots=True)
+class Connect:
+    """Open a connection for a conversation of the kind's own, instead of one opened before. Sent back: the address
+    it leads to.
+
+    `nameserver`: not a place a tenant chose, but this region's n-th name server (they take turns)."""
+
+    host: str
+    port: int = 0
+    transport: Literal["tcp", "udp", "icmp"] = "tcp"
+    nameserver: int | None = None
+    redirected: ClassVar[bool] = False
+
+
+@dataclass(slots=True)
+class Send:
+    """Send all of `data`; over udp and icmp it is one datagram. Sent back: None."""
+
+    data: bytes
+
+
+@dataclass(slots=True)
+class Receive:
+    """Wait for what the other side says. Sent back: the part that was asked for; what came after it is kept.
+
+    `enough` is shown everything heard and not yet taken, and says how many bytes of it are the answer, 0 while it is
+    not complete. A datagram is shown by itself, and one of which nothing is wanted is forgotten. `what` completes the
+    sentence "waiting for". After `patience_s` of waiting b"" is sent back."""
+
+    enough: Callable[[bytearray], int]
+    what: str = "its answer"
+    patience_s: float | None = None
+
+
+@dataclass(slots=True)
+class Secure:
+    """Begin TLS on the connection. Sent back: what the handshake showed, as `Secured`."""
+
+    server_name: str
+    verify: bool = True
+
+
+@dataclass(slots=True)
+class Secured:
+    """`chain`: the certificates the server presented (DER), its own first. `version` is "" before one was agreed on."""
+
+    version: str
+    chain: list[bytes]
+
+
+class TalkError(Exception):
+    """Thrown into a kind's `probe` where a conversation cannot go on: refused, closed, its time is up. Left alone, its
+    finding is the attempt's; a kind that knows better catches it. `heard`: what had come of an answer until then;
+    `secured`: what a failed TLS handshake showed."""
+
+    def __init__(self, finding: Finding, heard: bytes = b"", secured: Secured | None = None) -> None:
+        super().__init__(finding.detail)
+        self.finding, self.heard, self.secured = finding, heard, secured
+
+
+# What a kind may ask of the engine: an exchange over HTTP, or one step after the other of a conversation of its own.
+# Nothing of it waits in a thread.
+Talking = Connect | Send | Receive | Secure
+Step = Request | Talking
+Steps = Generator[Step, Any, Finding]
 
 
 class Kind(Protocol):
-    """`secret_fields` names the options that are stored encrypted; `target_label` heads the target's form field."""
+    """`secret_fields` names the options that are stored encrypted; `target_label` heads the target's form field, and
+    `target_example` shows how it is written; `has_port`: as a host and a port, which the API shows apart."""
 
     name: str
     label: str
     description: str
     target_label: str
+    target_example: str
+    has_port: bool
     Options: type[OptionsForm]
     secret_fields: tuple[str, ...]
 

@@ -11,6 +11,8 @@ from typing import Any, Self
 from django import forms
 from django.core.exceptions import ValidationError
 
+from uptime.lib.net import Guard
+
 MAX_HEADERS = 20
 MAX_HEADER = 1024  # characters of a name and its value together
 
@@ -33,12 +35,16 @@ class OptionsForm(forms.Form):
     """The base of every kind's options."""
 
     use_required_attribute = False  # the browser must not refuse what the server explains better
+    section = "What to check"  # where a page shows the fields that it has no better place for
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
         """A bound form from JSON values in which anything may be left out: what is missing has its default."""
         defaults = {name: field.initial for name, field in cls.base_fields.items() if field.initial is not None}
         return cls({**defaults, **values})
+
+    def clean_for(self, target: str, guard: Guard) -> None:
+        """Add errors to the fields that do not go with `target`, once both are clean."""
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
@@ -153,3 +159,60 @@ class TextField(forms.CharField):
         if value is not None and not isinstance(value, str):
             raise ValidationError("This must be text.")
         return super().to_python(value) or ""
+
+
+class LinesField(TextField):
+    """One text per line from a page, or a list of texts from the API. Cleans to that list, without empty ones."""
+
+    widget = forms.Textarea
+
+    def __init__(self, *, max_lines: int = 20, **more: Any) -> None:
+        super().__init__(**more)
+        self.max_lines = max_lines
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        if isinstance(value, list | tuple):
+            if not all(isinstance(each, str) for each in value):
+                raise ValidationError("This must be a list of texts.")
+            value = "\n".join(value)
+        lines = [line.strip() for line in super().to_python(value).splitlines() if line.strip()]
+        if len(lines) > self.max_lines:
+            raise ValidationError(f"Write at most {self.max_lines} lines, not {len(lines)}.")
+        return lines
+
+    def run_validators(self, value: Any) -> None:
+        for line in value:
+            super().run_validators(line)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+
+_ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.|$)", re.DOTALL)
+
+
+def unescape(text: str) -> bytes:
+    r"""What goes over the wire for text in which \r, \n, \t, \0, \\ and \x1b stand for bytes; the rest is UTF-8.
+
+    Raises ValueError with a sentence naming a sequence that stands for nothing."""
+    found, at = bytearray(), 0
+    for match in _ESCAPE.finditer(text):
+        found += text[at : match.start()].encode()
+        at = match.end()
+        if match[1] not in _ESCAPES and len(match[1]) != 3:
+            raise ValueError(rf"“{match[0]}” stands for nothing. Write \r, \n, \t, \0, \x1b, or \\ for a backslash.")
+        found += bytes([int(match[1][1:], 16)]) if len(match[1]) == 3 else _ESCAPES[match[1]].encode()
+    return bytes(found + text[at:].encode())
+
+
+class WordsField(TextField):
+    """Text sent to, or expected from, a service; see `unescape`. It is kept as it was typed."""
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
+        try:
+            unescape(text)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        return text

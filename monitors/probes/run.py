@@ -15,10 +15,11 @@ from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
 from monitors.probes.base import Check, Outcome, Phases, Reason, printable
 from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout
-from monitors.probes.kinds import KINDS, Answer, Finding, Request, Steps
+from monitors.probes.kinds import KINDS, Connect, Finding, Request, Steps, TalkError, Talking
+from monitors.probes.talk import Talk, Talks
 from monitors.probes.transfer import MAX_ADDRESSES, Result, Transfer, Transfers
 from uptime.lib.loop import Loop, Timer
-from uptime.lib.net import BlockedAddressError, Guard, UrlError, has_route
+from uptime.lib.net import BlockedAddressError, Guard, UrlError, has_route, is_address
 from uptime.lib.registry import UnknownKindError
 from uptime.lib.resolver import Lookup, Resolution, Resolver
 
@@ -42,6 +43,7 @@ class Tools:
     loop: Loop
     resolver: Resolver
     transfers: Transfers
+    talks: Talks
     guard: Guard
     finished: "Callable[[Run, Outcome], None]"
 
@@ -79,6 +81,7 @@ class Run:
         "_status",
         "_step_began",
         "_steps",
+        "_talk",
         "_timer",
         "_tools",
         "_transfer",
@@ -96,9 +99,10 @@ class Run:
         self._attempt_began = 0.0
         self._step_began = 0.0
         self._steps: Steps | None = None
-        self._request: Request | None = None
+        self._request: Request | Connect | None = None
         self._lookup: Lookup | None = None
         self._transfer: Transfer | None = None
+        self._talk: Talk | None = None
         self._phases = Phases()
         self._address = ""
         self._status: int | None = None
@@ -147,13 +151,15 @@ class Run:
         self._steps = kind.probe(self.check, self._tools.guard)
         self._step(None)
 
-    def _step(self, answer: Answer | None) -> None:
+    def _step(self, answer: object) -> None:
         """Let the kind say what is next: here further types of request find their branch."""
         assert self._steps is not None  # noqa: S101 - `_attempt` set it
         try:
-            request = next(self._steps) if answer is None else self._steps.send(answer)
+            step = self._steps.throw(answer) if isinstance(answer, TalkError) else self._steps.send(answer)
         except StopIteration as end:
-            self._conclude(end.value)
+            self._conclude(self._timed(end.value))
+        except TalkError as broken:
+            self._conclude(broken.finding)
         except BlockedAddressError as error:
             self._conclude(Finding(Reason.BLOCKED_ADDRESS, str(error)))
         except UrlError as error:
@@ -162,16 +168,22 @@ class Run:
             log.exception("the kind %s cannot make sense of monitor %s", self.check.kind, self.check.monitor)
             self._conclude(Finding(Reason.BAD_CHECK, f"The settings make no sense: {type(error).__name__}"))
         else:
-            self._fetch(request)
+            if isinstance(step, Request | Connect):
+                self._reach(step)
+            else:
+                self._talk_on(step)
 
-    def _fetch(self, request: Request) -> None:
+    def _reach(self, request: Request | Connect) -> None:
+        self._hang_up()
         self._request, self._step_began = request, time.monotonic()
         self._status = self._response_ms = None  # what is said of an answer is said of the last one
-        if request.url.is_address:
-            self._connect((request.url.host,))
+        if isinstance(request, Connect) and request.nameserver is not None:
+            self._connect(())
+        elif is_address(request.host):
+            self._connect((request.host,))
         else:
             fresh = self._attempts > 1
-            self._lookup = self._tools.resolver.lookup(request.url.host, self._resolved, fresh)
+            self._lookup = self._tools.resolver.lookup(request.host, self._resolved, fresh)
 
     @accounted
     def _resolved(self, resolution: Resolution) -> None:
@@ -179,7 +191,7 @@ class Run:
         self._phases += Phases(dns=_span(self._step_began))
         if resolution.problem:
             assert self._request is not None  # noqa: S101 - it was looked up for a request
-            self._conclude(explain_name(self._request.url.host, resolution.problem))
+            self._conclude(explain_name(self._request.host, resolution.problem))
         else:
             self._connect(resolution.addresses)
 
@@ -193,6 +205,9 @@ class Run:
             return
         left = self._deadline - time.monotonic()
         usable = _usable(addresses, self._attempts - 1)
+        if isinstance(request, Connect):
+            self._talk_to(request, usable)
+            return
         self._transfer = self._tools.transfers.start(request, usable, left, self._exchanged)
 
     @accounted
@@ -202,13 +217,58 @@ class Run:
         if result.answer:
             self._status, self._response_ms = result.answer.status, _span(self._attempt_began)
             self._step(result.answer)
-        elif self._request:
+        elif isinstance(self._request, Request):
             self._conclude(explain(self._request, result, self.check.timeout_ms))
 
     def _note(self, result: Result) -> None:
         self._phases += result.phases
         self._address = result.address or (result.tried[-1] if result.tried else self._address)
 
+    # Conversations of the kind's own ------------------------------------------------------------------------------
+    def _talk_to(self, request: Connect, addresses: tuple[str, ...]) -> None:
+        if request.nameserver is None:
+            places = [(address, request.port) for address in addresses]
+        else:
+            servers = self._tools.resolver.servers
+            places = [servers[request.nameserver % len(servers)]]
+        self._talk = self._tools.talks.start(request, places, self._told)
+
+    def _talk_on(self, step: Talking) -> None:
+        if self._talk is None:
+            raise RuntimeError("the kind talks before it connects")
+        self._talk.take(step)
+
+    @accounted
+    def _told(self, said: object) -> None:
+        if not self._over:
+            self._step(said)
+
+    def _timed(self, finding: Finding) -> Finding:
+        """A conversation that the kind brought to its end took until now, or as long as the kind says."""
+        if self._talk and not (finding.reason and finding.reason.is_timeout):
+            self._response_ms = finding.response_ms or _span(self._attempt_began)
+        return finding
+
+    def _hang_up(self) -> None:
+        if self._talk:
+            self._talk.close()
+            self._phases += self._talk.phases
+            self._address = self._talk.address or self._address
+            self._talk = None
+
+    def _give_up(self, broken: TalkError) -> None:
+        """The time is up: the kind says what it makes of what it saw so far, and cannot ask for more."""
+        assert self._steps is not None  # noqa: S101 - who talks has begun
+        finding = broken.finding
+        try:
+            self._steps.throw(broken)
+        except StopIteration as end:
+            finding = self._timed(end.value)
+        except TalkError as uncaught:
+            finding = uncaught.finding
+        self.finish(finding)
+
+    # The end ------------------------------------------------------------------------------------------------------
     def _conclude(self, finding: Finding) -> None:
         """The attempt is over: the last word, or once more from the start."""
         reason = finding.reason
@@ -222,11 +282,14 @@ class Run:
         ):
             self.finish(finding)
         else:
+            self._hang_up()
             self._tools.loop.at(time.monotonic() + RETRY_PAUSE_S, self._attempt)
 
     @accounted
     def _expire(self) -> None:
-        if self._transfer and self._request:
+        if self._talk:
+            self._give_up(self._talk.expired(self.check.timeout_ms))
+        elif self._transfer and isinstance(self._request, Request):
             result = self._tools.transfers.cancel(self._transfer)
             self._transfer = None
             self._note(result)
@@ -246,6 +309,7 @@ class Run:
         if self._transfer:
             self._tools.transfers.cancel(self._transfer)
             self._transfer = None
+        self._hang_up()
 
     def finish(self, finding: Finding) -> None:
         if self._over:
@@ -253,6 +317,7 @@ class Run:
         self._over = True
         if self._timer:
             self._timer.cancel()
+        self._hang_up()
         if self._steps:
             self._steps.close()
         check, reason = self.check, finding.reason

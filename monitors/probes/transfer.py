@@ -224,7 +224,7 @@ class Transfer:
         return Answer(status, headers, b"".join(self._chunks)[:MAX_BODY], self._truncated)
 
     def _on_header(self, line: bytes) -> int | None:
-        """One line. Only the last answer's are kept (interim ones come before it), and no trailers after it."""
+        """One line. Only the last answer's are kept (interim ones come before it), and trailers only of HTTP/2."""
         self._header_size += len(line)
         if self._header_size > MAX_HEADERS:
             return -1
@@ -233,7 +233,7 @@ class Transfer:
             self._headers_complete = False
         elif line in _BLANK:
             self._headers_complete = True
-        elif not self._headers_complete:
+        elif not self._headers_complete or (self._request and self._request.http2):
             self._header_lines.append(line)
         return None
 
@@ -322,6 +322,8 @@ def _set_request(easy: Any, request: Request) -> None:
         # "Name;" is libcurl's way to send a header without a value; "Name:" would remove one.
         lines = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
         easy.setopt(pycurl.HTTPHEADER, [line.encode() for line in lines])
+    if request.http2:
+        easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
     if not request.verify_tls:
         easy.setopt(pycurl.SSL_VERIFYPEER, 0)
         easy.setopt(pycurl.SSL_VERIFYHOST, 0)

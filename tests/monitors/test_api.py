@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from rest_framework_simplejwt.tokens import AccessToken
 
-from monitors.forms import MASK
+from monitors.masks import MASK
 from monitors.models import Monitor
 from monitors.probes.kinds import KINDS
 from monitors.serializers import HTTP_TYPES

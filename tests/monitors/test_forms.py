@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from monitors.domain.slots import default_timeout
-from monitors.forms import MASK, MonitorForm, masked, unmasked
+from monitors.forms import MonitorForm
+from monitors.masks import MASK, masked, unmasked
 from monitors.models import Monitor
 from monitors.probes.kinds import KINDS
 from monitors.probes.options import OptionsForm
@@ -26,6 +27,8 @@ class Knock:
     label = "Knock on a door"
     description = "Knocks."
     target_label = "Door"
+    target_example = "door 7"
+    has_port = False
     secret_fields = ("phrase",)
 
     class Options(OptionsForm):

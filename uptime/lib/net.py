@@ -9,6 +9,7 @@ import re
 import socket
 import unicodedata
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -34,7 +35,7 @@ V4_DENIED = tuple(IPv4Network(text) for text in _V4_DENIED.split())
 V6_DENIED = tuple(IPv6Network(text) for text in _V6_DENIED.split())
 
 MAX_URL = 2048  # characters
-DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 # Ports a browser refuses too (https://fetch.spec.whatwg.org/#port-blocking), and, in the last line, the doors
 # of databases, queues and remote desktops: a monitor open to the public must not become a port scanner.
@@ -45,6 +46,18 @@ _DENIED_PORTS = """
 1433 1521 2375 3306 3389 5432 5672 6379 11211 27017
 """
 DENIED_PORTS = frozenset(int(text) for text in _DENIED_PORTS.split())
+
+# The doors among them that people run for others and want watched: FTP, SSH, mail, DNS, directories, databases,
+# queues, remote desktops, telephony. Kinds that are not HTTP may look at these and say whether one is open. What stays
+# shut even to them: small services that answer anything (echo, chargen), remote shells, file shares, X11, chat,
+# Docker's unprotected door. Words of the user's own are sent to none of them (see `check_words`), so that nobody
+# makes us send mail, or commands to a stranger's database.
+_SERVICE_PORTS = """
+21 22 25 53 110 143 389 465 587 636 989 990 993 995 4190 5060 5061 1433 1521 3306 3389 5432 5672 6379 11211 27017
+"""
+SERVICE_PORTS = frozenset(int(text) for text in _SERVICE_PORTS.split())
+# Likewise over UDP, where nothing is learned without sending: names, time, network management, telephony.
+DATAGRAM_PORTS = frozenset({53, 123, 161, 5060})
 
 PRIVATE_WAY_OUT = "Private targets are switched off on this server; ALLOW_PRIVATE_TARGETS=1 allows them."
 
@@ -210,13 +223,82 @@ def check_host(text: str, guard: Guard = STRICT) -> str:
 
 
 def check_port(text: str, guard: Guard = STRICT) -> int:
-    """A TCP port, 1 to 65535; with private targets off, none of DENIED_PORTS. Raises UrlError."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise UrlError("The port must be a number from 1 to 65535, as in https://example.com:8443.")
-    port = int(text)
+    """The port of a URL, 1 to 65535; with private targets off, none of DENIED_PORTS. Raises UrlError."""
+    port = _port(text, "https://example.com:8443")
     if port in DENIED_PORTS and not guard.allow_private:
         raise UrlError(f"Port {port} belongs to another service and is not monitored here. Use a web port.")
     return port
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A checked host and port, in the one spelling all agree on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def check_endpoint(
+    text: str, default_port: int | None = None, services: AbstractSet[int] = SERVICE_PORTS, guard: Guard = STRICT
+) -> Endpoint:
+    """A host and port as a person writes them: example.com:5432, 192.0.2.10:22, [2001:db8::1]:25. Where there is a
+    `default_port`, the port may be left out. `services`: the DENIED_PORTS that may be gone to. Raises UrlError."""
+    text = text.strip()
+    example = f"example.com:{default_port or 5432}"
+    if not text:
+        raise UrlError(f"Enter a host and port, as in {example}.")
+    _check_characters(text)
+    if "://" in text or "/" in text:
+        raise UrlError(f"This takes a host and port, not a web address. Write it as in {example}.")
+    host_text, port_text = _split_endpoint(text)
+    host = check_host(host_text, guard)
+    if port_text is None and default_port is None:
+        raise UrlError(f"The port is missing. Write it behind a colon, as in {host}:5432.")
+    port = _port(str(default_port) if port_text is None else port_text, example)
+    if port in DENIED_PORTS - services and not guard.allow_private:
+        raise UrlError(f"Port {port} is not monitored here: what it offers is not meant for the public.")
+    return Endpoint(host, port)
+
+
+def check_name(text: str, guard: Guard = STRICT) -> str:
+    """A host as a person writes it where no port belongs to it. Raises UrlError."""
+    text = text.strip()
+    if not text:
+        raise UrlError("Enter a name, as in example.com, or an address, as in 192.0.2.10.")
+    _check_characters(text)
+    if "/" in text or text.count(":") == 1:
+        raise UrlError("This takes a name only: no https:// and no port. Write it as in example.com.")
+    return check_host(f"[{text}]" if ":" in text and not text.startswith("[") else text, guard)
+
+
+def check_words(endpoint: Endpoint, words: str, guard: Guard = STRICT) -> None:
+    """Words of the user's own go only where a web address could lead too. Raises UrlError."""
+    if words and endpoint.port in DENIED_PORTS and not guard.allow_private:
+        raise UrlError(
+            f"Nothing is sent to port {endpoint.port}, which belongs to another service. Leave this empty, or choose "
+            "the type made for that service."
+        )
+
+
+def _split_endpoint(text: str) -> tuple[str, str | None]:
+    if text.startswith("["):
+        host, _, rest = text.partition("]")
+        if rest and not rest.startswith(":"):
+            raise UrlError("An IPv6 address is written in brackets, as in [2001:db8::1]:5432.")
+        return f"{host}]", rest[1:] if rest else None
+    if text.count(":") > 1:
+        raise UrlError("An IPv6 address is written in brackets, as in [2001:db8::1]:5432.")
+    host, colon, port = text.partition(":")
+    return host, port if colon else None
+
+
+def _port(text: str, example: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise UrlError(f"The port must be a number from 1 to 65535, as in {example}.")
+    return int(text)
 
 
 def is_address(host: str) -> bool:

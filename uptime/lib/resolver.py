@@ -80,11 +80,15 @@ class Resolver:
             return None
         pending = self._pending.get(host)
         if pending is None:
-            conf = self._resolv_conf.value()
-            servers = self._nameservers or conf.nameservers
-            pending = self._pending[host] = Lookup(self, host, servers, conf.candidates(host))
+            candidates = self._resolv_conf.value().candidates(host)
+            pending = self._pending[host] = Lookup(self, host, self.servers, candidates)
         pending.waiters.append(done)
         return pending
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """The name servers that are asked, at least one."""
+        return self._nameservers or self._resolv_conf.value().nameservers
 
     def _known(self, host: str, fresh: bool) -> Resolution | None:
         entries = self._hosts.value().get(host)
