@@ -50,12 +50,19 @@ def default_of(name):
 DEFAULT_KIND = default_of("kind")
 
 
+class KindField(forms.ChoiceField):
+    """Who names no type means the usual one."""
+
+    def clean(self, value):
+        return super().clean(value or DEFAULT_KIND)
+
+
 class MonitorForm(forms.Form):
     """Settings of a new monitor of `team`, or of `instance`. What is left empty has its default."""
 
     use_required_attribute = False  # the server says better what is missing
 
-    kind = forms.ChoiceField(label="Type")
+    kind = KindField(label="Type")
     target = forms.CharField(label="Address", widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}))
     name = forms.CharField(
         label="Name",
@@ -178,7 +185,6 @@ class MonitorForm(forms.Form):
         fields: dict[str, Any] = self.fields
         fields["kind"].choices = choices()
         fields["kind"].help_text = self.chosen.description
-        fields["kind"].required = False
         if self.instance or len(KINDS) == 1:
             fields["kind"].widget = fields["kind"].hidden_widget()
         fields["target"].label = self.chosen.target_label

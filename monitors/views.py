@@ -20,6 +20,7 @@ from monitors import availability, charts, live, queries
 from monitors.forms import MonitorForm
 from monitors.fragments import live_part
 from monitors.models import Region
+from monitors.probes.kinds import KINDS
 from monitors.queries_health import stand_ins
 from uptime import actions
 
@@ -121,6 +122,7 @@ def _detail(request, monitor):
     checks = queries.recent_checks(monitor, request.GET.get("page", "1"), now)
     return {
         "monitor": monitor,
+        "kind": KINDS.get(monitor.kind).label,
         "state": monitor.state,
         "version": version,
         "poll": f"?{urlencode({'page': checks.number, 'v': version})}",

@@ -94,7 +94,7 @@ class DnsKind:
     name = "dns"
     label = "DNS record"
     description = "Asks a name server for the records of a name and compares them with what is expected."
-    target_label = "Name"
+    target_label = "Name to look up"
     target_example = "example.com"
     has_port = False
     Options = Options

@@ -48,11 +48,12 @@
   const phases = () => {
     const region = alone() ?? data.regions[0];
     const sum = data.times.map(() => null);
-    return data.phases.map((phase, tone) => {
+    const all = data.phases.map((phase, tone) => {
       const spent = region[phase];
       spent.forEach((ms, i) => (sum[i] = ms == null ? sum[i] : (sum[i] ?? 0) + ms));
       return { name: NAMES[phase], tone, drawn: [...sum], width: 1, fill: 0.45, said: (at) => [time(spent[at])], seen: spent };
     });
+    return all.filter(({ seen }) => seen.some((ms) => ms != null)); // a ping connects to nothing, a port needs no TLS
   };
 
   const write = (all, index) => {

@@ -12,8 +12,10 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from monitors.admin import TICKS_SHOWN
 from monitors.models import DeadLetter, ExtraSlot, Monitor, Region, RegionTrouble, RegionWorker, Tick
+from monitors.probes.kinds import KINDS
 from monitors.services.partitions import ensure_partitions
 from tests.factories import make_admin, make_monitor, make_region, make_user, team_of
+from tests.monitors.test_forms import Knock
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/monitors/monitor/"
@@ -43,6 +45,17 @@ def act(client, action, *monitors):
 
 def listed(client, query=""):
     return {monitor.name for monitor in client.get(f"{LIST}?{query}").context["cl"].result_list}
+
+
+def test_a_kind_added_later_is_in_the_admin_by_itself(client, root, team, monkeypatch):
+    monkeypatch.setitem(KINDS._kinds, "knock", Knock())
+    options, secrets = {"knocks": 5}, {"phrase": "open sesame"}
+    door = make_monitor(team, name="Door", kind="knock", target="door 7", options=options, secrets=secrets)
+    assert listed(client, "kind=knock") == {"Door"}
+    page = client.get(f"{LIST}{door.pk}/change/").content.decode()
+    assert "knocks: 5" in page
+    assert "phrase: ••• (secret)" in page
+    assert "open sesame" not in page
 
 
 # Who gets in --------------------------------------------------------------------------------------------------------

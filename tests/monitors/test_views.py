@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from monitors import charts, live, views
 from monitors.models import ExtraSlot, Monitor, Tick
+from monitors.probes.kinds import KINDS
 from monitors.services.partitions import ensure_partitions
 from tests.factories import make_incident, make_monitor, make_region, make_user, team_of
 
@@ -335,6 +336,72 @@ def test_advanced_settings_open_where_something_is_wrong(client, alice, eu):
     page = text(client.post(reverse("monitors:add"), {"target": "https://example.com/", "confirm": "99"}))
     assert page.count(" open>") == 1
     assert page.index(" open>") < page.index('id="id_confirm_error"')
+
+
+# Types
+def switched(client, **posted):
+    response = client.post(reverse("monitors:add"), {"switch": "1", **posted})
+    assert Monitor.objects.count() == 0
+    return response
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_each_type_has_a_form_of_its_own(client, alice, eu, kind):
+    page = text(switched(client, kind=kind.name, shown="http"))
+    assert f'<option value="{kind.name}" selected>' in page
+    assert kind.description in page.replace("&#x27;", "'")
+    assert f'placeholder="{kind.target_example}"' in page
+    for name in kind.Options.base_fields:
+        assert f'name="{name}"' in page
+
+
+def test_another_type_keeps_what_was_typed(client, alice, eu):
+    typed = {"kind": "tcp", "shown": "http", "target": "example.com", "name": "Mine", "interval": "77", "confirm": "3"}
+    response = switched(client, **typed, keyword="welcome", regions="eu")
+    assert response.status_code == 200
+    form = response.context["form"]
+    assert {name: str(form[name].value()) for name in typed if name != "shown"} == {
+        name: value for name, value in typed.items() if name != "shown"
+    }
+    assert form["regions"].value() == ["eu"]
+    assert 'class="field-error"' not in text(response), "nothing is wrong yet"
+    page = text(response)
+    assert '<input type="hidden" name="keyword" value="welcome">' in page
+    back = switched(client, **{**typed, "kind": "http", "shown": "tcp", "keyword": "welcome"})
+    assert back.context["form"]["keyword"].value() == "welcome"
+
+
+def test_a_box_that_was_unticked_stays_so_where_the_new_type_has_it_too(client, alice, eu):
+    form = switched(client, kind="tls", shown="http", target="example.com").context["form"]
+    assert form["verify_tls"].value() is False
+    form = switched(client, kind="tls", shown="tcp", target="example.com").context["form"]
+    assert form["verify_tls"].value() is True, "it was not on the page"
+
+
+def test_an_unknown_type_is_the_usual_one(client, alice, eu):
+    assert switched(client, kind="nonsense", shown="worse").context["form"].chosen.name == "http"
+
+
+def test_a_monitor_of_another_type_is_added_shown_and_edited(client, alice, eu):
+    given = {"kind": "tcp", "target": "example.com:5432", "name": "Database", "expect": "", "send": ""}
+    client.post(reverse("monitors:add"), given)
+    monitor = Monitor.objects.get()
+    assert (monitor.kind, monitor.target, monitor.options) == ("tcp", "example.com:5432", {"send": "", "expect": ""})
+    page = text(client.get(reverse("monitors:detail", args=[monitor.pk])))
+    assert "TCP port · example.com:5432" in page
+    client.post(reverse("monitors:edit", args=[monitor.pk]), {**given, "expect": "SSH"})
+    monitor.refresh_from_db()
+    assert monitor.options == {"send": "", "expect": "SSH"}
+    assert "Show the settings" not in text(client.get(reverse("monitors:edit", args=[monitor.pk])))
+
+
+def test_what_does_not_go_with_the_target_is_told_beside_its_field(client, alice, eu, settings):
+    settings.ALLOW_PRIVATE_TARGETS = False
+    given = {"kind": "tcp", "target": "example.com:25", "send": "EHLO", "shown": "tcp"}
+    response = client.post(reverse("monitors:add"), given)
+    assert response.status_code == 422
+    assert 'id="id_send_error"' in text(response)
+    assert "Nothing is sent to port 25" in text(response)
 
 
 def test_every_field_of_the_form_is_on_the_page(client, shop):

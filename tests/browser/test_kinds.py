@@ -1,0 +1,99 @@
+"""The form in a real browser: a type is chosen first, its fields come at once, and nothing that was typed is lost."""
+
+import pytest
+from playwright.sync_api import expect
+
+from monitors.models import Monitor
+from monitors.probes.kinds import KINDS
+from tests.browser.test_pages import fits
+from tests.factories import make_admin, make_monitor, make_region, team_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+DESKTOP, PHONE = (1280, 900), (390, 844)
+# What is typed beside the target, where a type needs or shows more.
+TYPED = {
+    "udp": {"Send": "status"},
+    "dns": {"Expected values": "192.0.2.1\n192.0.2.2"},
+    "tcp": {"Expected answer": "SSH"},
+}
+
+
+@pytest.fixture
+def alice(chromium):
+    make_region("local")
+    return make_admin("alice")
+
+
+@pytest.fixture(params=[(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop, light", "phone, dark"])
+def page(request, browse, live_server, alice):
+    size, scheme = request.param
+    page = browse(live_server.url, alice, size, color_scheme=scheme)
+    page.goto("/monitors/add")
+    return page
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_monitor_of_every_type_is_added_from_the_page(page, kind):
+    page.get_by_label("Type", exact=True).select_option(kind.name)
+    expect(page.get_by_label(kind.target_label, exact=True)).to_have_attribute("placeholder", kind.target_example)
+    page.get_by_label(kind.target_label, exact=True).fill(kind.target_example)
+    for label, text in TYPED.get(kind.name, {}).items():
+        page.get_by_label(label).fill(text)
+    assert fits(page)
+    page.get_by_role("button", name="Add and check now").click()
+    expect(page.locator(".toast")).to_contain_text("was added")
+    assert fits(page)
+    monitor = Monitor.objects.get()
+    assert (monitor.kind, monitor.target) == (kind.name, kind.clean_target(kind.target_example, allow_private=True))
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".toast")).to_contain_text("was saved")
+    monitor.refresh_from_db()
+    assert monitor.config_version == 1, "sent as it was shown, it is no new configuration"
+
+
+def test_what_was_typed_stays_from_type_to_type(page):
+    page.get_by_label("Name").first.fill("Mine")
+    page.get_by_label("URL").fill("example.com")
+    page.get_by_text("What counts as up").click()
+    page.locator("#id_keyword").fill("welcome")
+    page.get_by_label("Type", exact=True).focus()
+    page.get_by_label("Type", exact=True).select_option("dns")
+    expect(page.get_by_label("Record type")).to_be_visible()
+    expect(page.get_by_label("Type", exact=True)).to_be_focused()
+    page.get_by_label("Record type").select_option("MX")
+    page.get_by_label("Type", exact=True).select_option("http")
+    expect(page.get_by_label("URL")).to_have_value("example.com")
+    expect(page.get_by_label("Name").first).to_have_value("Mine")
+    expect(page.locator("#id_keyword")).to_have_value("welcome")
+    page.get_by_label("Type", exact=True).select_option("dns")
+    expect(page.get_by_label("Record type")).to_have_value("MX")
+
+
+def test_without_scripts_a_button_shows_the_fields_of_the_type(browse, live_server, alice):
+    page = browse(live_server.url, alice, PHONE, java_script_enabled=False)
+    page.goto("/monitors/add")
+    page.get_by_label("URL").fill("192.0.2.1")
+    page.get_by_label("Type", exact=True).select_option("ping")
+    page.get_by_role("button", name="Show the settings of this type").click()
+    expect(page.get_by_label("Packets")).to_have_value("3")
+    expect(page.get_by_label("Host")).to_have_value("192.0.2.1")
+    assert Monitor.objects.count() == 0
+    page.get_by_label("Packets").press("Enter")
+    expect(page.get_by_role("heading", name="192.0.2.1")).to_be_visible()
+    assert Monitor.objects.get().kind == "ping"
+
+
+def test_a_monitor_s_page_shows_type_target_and_figures(browse, live_server, alice):
+    detail = "3 of 3 packets came back, round trip 1.0 / 1.5 / 2.0 ms (least, mean, most)"
+    state = {"verdict": "up", "last_detail": detail, "last_response_ms": 1.5}
+    monitor = make_monitor(
+        team_of(alice), name="Router", kind="ping", target="192.0.2.1", status="up", options={}, state=state
+    )
+    for size, scheme in ((DESKTOP, "dark"), (PHONE, "light")):
+        page = browse(live_server.url, alice, size, color_scheme=scheme)
+        page.goto(f"/monitors/{monitor.pk}")
+        expect(page.locator("#summary")).to_contain_text("Ping · 192.0.2.1")
+        expect(page.locator("#summary")).to_contain_text("3 of 3 packets came back")
+        assert fits(page)
