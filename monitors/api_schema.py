@@ -71,8 +71,9 @@ WORDS = {
     "confirmation_period": "Seconds a failure must last at least until an incident is opened.",
     "recovery_period": "Seconds a recovery must last at least until the incident is resolved.",
     "when_blind": "While none of its regions can look: `stand_in` lets another region look, `wait` does not.",
-    "monitor_type": "What counts as up. `status`: a good status. `expected_status_code`: one of "
-    "`expected_status_codes`. `keyword`, `keyword_absence`: the page contains `required_keyword`, or does not.",
+    "monitor_type": "What is checked, and of a website what counts as up. `status`: a good status. "
+    "`expected_status_code`: one of `expected_status_codes`. `keyword`, `keyword_absence`: the page contains "
+    "`required_keyword`, or does not. A monitor keeps its type, but for these four.",
     "http_method": "Upper or lower case; answered in lower case.",
     "regions": "The short names of the regions it is checked from. `null` or left out: all of them.",
     "request_headers": "Values are stored encrypted and shown masked. When changing, an item with `id` changes that "

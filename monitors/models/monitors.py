@@ -44,7 +44,7 @@ class WhenBlind(models.TextChoices):
 
 
 class Monitor(models.Model):
-    """Something that is watched: here a website; later a port, a name, a job that reports in."""
+    """Something that is watched: a website, a port, a name; its kind knows how."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="monitors")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")

@@ -8,6 +8,7 @@ import ssl
 import sys
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from cryptography import x509
@@ -81,8 +82,7 @@ def in_words(error: ssl.SSLError) -> str:
 
 
 class Trust:
-    """The two ways a connection is made secure: believing nobody but `ca_file`, or just looking. Made once: reading
-    some hundred authorities takes longer than a check."""
+    """The two ways a connection is made secure: believing nobody but the authorities of `ca_file`, or just looking."""
 
     def __init__(self, ca_file: str) -> None:
         self._verifying = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -93,3 +93,9 @@ class Trust:
 
     def context(self, verify: bool) -> ssl.SSLContext:
         return self._verifying if verify else self._looking
+
+
+@lru_cache(maxsize=4)
+def trust_in(ca_file: str) -> Trust:
+    """Made before the first check: to read some hundred authorities takes longer than many checks."""
+    return Trust(ca_file)

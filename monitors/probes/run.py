@@ -157,7 +157,7 @@ class Run:
         try:
             step = self._steps.throw(answer) if isinstance(answer, TalkError) else self._steps.send(answer)
         except StopIteration as end:
-            self._conclude(self._timed(end.value))
+            self._conclude(self._timed(end.value) if self._talk else end.value)
         except TalkError as broken:
             self._conclude(broken.finding)
         except BlockedAddressError as error:
@@ -168,13 +168,14 @@ class Run:
             log.exception("the kind %s cannot make sense of monitor %s", self.check.kind, self.check.monitor)
             self._conclude(Finding(Reason.BAD_CHECK, f"The settings make no sense: {type(error).__name__}"))
         else:
-            if isinstance(step, Request | Connect):
+            if isinstance(step, (Request, Connect)):
                 self._reach(step)
             else:
                 self._talk_on(step)
 
     def _reach(self, request: Request | Connect) -> None:
-        self._hang_up()
+        if self._talk:
+            self._hang_up()
         self._request, self._step_began = request, time.monotonic()
         self._status = self._response_ms = None  # what is said of an answer is said of the last one
         if isinstance(request, Connect) and request.nameserver is not None:
@@ -245,7 +246,7 @@ class Run:
 
     def _timed(self, finding: Finding) -> Finding:
         """A conversation that the kind brought to its end took until now, or as long as the kind says."""
-        if self._talk and not (finding.reason and finding.reason.is_timeout):
+        if not (finding.reason and finding.reason.is_timeout):
             self._response_ms = finding.response_ms or _span(self._attempt_began)
         return finding
 
@@ -317,7 +318,8 @@ class Run:
         self._over = True
         if self._timer:
             self._timer.cancel()
-        self._hang_up()
+        if self._talk:
+            self._hang_up()
         if self._steps:
             self._steps.close()
         check, reason = self.check, finding.reason

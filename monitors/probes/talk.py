@@ -12,10 +12,10 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 
 from monitors.probes.base import Phases, Reason
-from monitors.probes.certificates import Trust, explain_handshake, in_words, presented
+from monitors.probes.certificates import explain_handshake, in_words, presented, trust_in
 from monitors.probes.failures import explain_errno
 from monitors.probes.kinds import Connect, Finding, Receive, Secure, Secured, Send, TalkError, Talking
 from uptime.lib.loop import READ, WRITE, Loop, Timer
@@ -37,11 +37,7 @@ class Talks:
     """What all conversations of an engine share."""
 
     def __init__(self, loop: Loop, guard: Guard, ca_file: str) -> None:
-        self.loop, self.guard, self._ca_file = loop, guard, ca_file
-
-    @cached_property
-    def trust(self) -> Trust:
-        return Trust(self._ca_file)
+        self.loop, self.guard, self.trust = loop, guard, trust_in(ca_file)
 
     def start(self, step: Connect, addresses: Sequence[tuple[str, int]], tell: Told) -> "Talk":
         """Connect to one of `addresses` and tell which; further steps are handed over with `Talk.take`."""
