@@ -231,7 +231,8 @@ class Run:
             places = [(address, request.port) for address in addresses]
         else:
             servers = self._tools.resolver.servers
-            places = [servers[request.nameserver % len(servers)]]
+            turn = request.nameserver + self._attempts - 1  # a second attempt is also a second opinion
+            places = [servers[turn % len(servers)]]
         self._talk = self._tools.talks.start(request, places, self._told)
 
     def _talk_on(self, step: Talking) -> None:

@@ -23,6 +23,7 @@ from uptime.lib.net import Guard
 
 MAX_HEARD = 64 * 1024 + 2  # bytes not yet taken: the longest message of DNS over TCP
 MAX_TOTAL = 1024 * 1024  # bytes of a whole conversation
+MAX_STEPS = 10_000  # of a conversation: a megabyte of tiny messages would keep the loop busy for seconds
 STAGGER_S = 0.25  # until the next address is tried beside one that is silent (RFC 8305, 5)
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 NO_PINGS = (
@@ -62,7 +63,7 @@ class Talk:
         self._timer: Timer | None = None
         self._unsent, self._heard = bytearray(), bytearray()
         self._ended = False
-        self._total = 0
+        self._total = self._steps = 0
         self._tls: ssl.SSLObject | None = None
         self._from_peer, self._to_peer = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._began = self._since = time.monotonic()
@@ -71,7 +72,10 @@ class Talk:
     def take(self, step: Talking) -> None:
         """The next step, once the one before is answered."""
         self._step, self._waiting = step, True
-        if isinstance(step, Secure):
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            self._fail(Reason.PROTOCOL_ERROR, f"{self.server} says more than {MAX_STEPS} things and comes to no end")
+        elif isinstance(step, Secure):
             self._start_tls(step)
         elif isinstance(step, Send):
             self._say(step.data)

@@ -144,6 +144,13 @@ def test_the_next_of_ours_is_asked_when_one_is_silent_or_gone(make_prober, names
     assert prober.probe("shop.example", kind="dns", timeout_ms=3000).vote is Vote.UP
 
 
+def test_the_second_attempt_is_a_second_opinion(make_prober, names):
+    with NameServer({}) as ignorant:
+        prober = make_prober(names=Names((ignorant.address, names.address)))
+        outcome = prober.probe("shop.example", kind="dns", timeout_ms=4000)
+    assert (outcome.vote, outcome.attempts) == (Vote.UP, 2)
+
+
 def test_that_ours_are_all_silent_is_our_trouble(make_prober):
     with NameServer({"shop.example": SILENT, "": SILENT}) as deaf:
         outcome = make_prober(names=Names((deaf.address,))).probe("shop.example", kind="dns")

@@ -223,6 +223,19 @@ def test_whatever_the_other_side_does_has_a_name(prober, talks, behaviour, reaso
     assert outcome.response_ms is None
 
 
+def test_who_never_comes_to_an_end_is_not_listened_to_for_ever(prober, talks):
+    def patient(host, port):
+        yield Connect(host, port)
+        while True:
+            yield Receive(greeting)
+
+    talks(patient)
+    with Server(says(b"\n" * 60_000)) as server:
+        outcome = prober.probe(at(server), kind="talk", timeout_ms=1900)
+    assert (outcome.vote, outcome.reason) == (Vote.DOWN, Reason.PROTOCOL_ERROR)
+    assert "says more than 10000 things" in outcome.detail
+
+
 def test_a_closed_port_refuses(prober, talks):
     talks(hello)
     with Server(silent) as server:
