@@ -184,7 +184,8 @@ SWITCH = {
 
 def _form(request, form, monitor):
     """The form in sections; all but the first two are advanced, and open where they hold an error."""
-    form.fields["kind"].widget.attrs |= SWITCH
+    if monitor is None:
+        form.fields["kind"].widget.attrs |= SWITCH
     sections = [(title, fields, any(each.errors for each in fields)) for title, fields in form.sections()]
     context = {
         "form": form,
