@@ -258,7 +258,7 @@ def judge(state: State, policy: Policy, rounds: Iterable[Round], now: Ms, next_s
         closed.append(outcome)
         state, changes = _advance(state, policy, outcome, now)
         transitions += changes
-    if _silent(state, policy, now):
+    if state.nodata_since is None and unmeasured(state.last_decided, policy, now):
         state, change = _lose(state, policy, waiting, now)
         transitions.append(change)
     recheck = _recheck(before, state, policy, now, next_slot) if waiting is None else None
@@ -359,11 +359,10 @@ def _demand(kind: Change, policy: Policy) -> tuple[int, int]:
     return 1, 0
 
 
-def _silent(state: State, policy: Policy, now: Ms) -> bool:
+def unmeasured(last_decided: Ms, policy: Policy, now: Ms) -> bool:
     """Whether no slot that would break the silence in time can still be decided in time."""
-    last_chance = state.last_decided + policy.silence_ms
-    grace = watermark(last_chance, policy.timeout_ms, lateness(policy.interval_s))
-    return state.nodata_since is None and now > grace
+    last_chance = last_decided + policy.silence_ms
+    return now > watermark(last_chance, policy.timeout_ms, lateness(policy.interval_s))
 
 
 def _lose(state: State, policy: Policy, later: Ms | None, now: Ms) -> tuple[State, Transition]:

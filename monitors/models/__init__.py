@@ -3,7 +3,7 @@
 from monitors.domain.verdict import Status
 from monitors.models.archive import ArchivedDay
 from monitors.models.history import Gap, Round, StatusInterval, Tick
-from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, Schedule, State, WhenBlind
+from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, PlainRound, Schedule, State, WhenBlind
 from monitors.models.pipeline import DeadLetter, Pulse
 from monitors.models.regions import Region, RegionTrouble, RegionWorker
 from monitors.models.rollups import DayRollup, FiveMinuteRollup, HourRollup, RolledUp, Rollup
@@ -18,6 +18,7 @@ __all__ = [
     "Gap",
     "HourRollup",
     "Monitor",
+    "PlainRound",
     "Pulse",
     "Region",
     "RegionTrouble",

@@ -3,8 +3,10 @@
 Schedule, ExtraSlot and State are tables of their own so that judging never locks what dispatch claims.
 """
 
+from typing import NamedTuple
+
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
@@ -144,6 +146,51 @@ class ExtraSlot(models.Model):
         return f"{self.monitor_id} at {self.slot} ({self.cause})"
 
 
+class PlainRound(NamedTuple):
+    """What follows from a round in which a monitor that is up was seen up; times in UTC milliseconds."""
+
+    monitor: int
+    slot: int
+    closes: bool  # with this vote it is decided
+    complete: bool  # every region's vote is there
+    sweep_at: int
+    bar: int
+    started_at: int | None
+    response_ms: float | None
+    detail: str
+
+
+class StateQuerySet(models.QuerySet):
+    def close_plain(self, rounds):
+        """Write plain rounds down in one statement, which the ORM can only say row by row (a hundred times the cost).
+
+        The rows are locked by the caller, and as they were when `rounds` was made of them.
+        """
+        if not rounds:
+            return
+        columns = [list(column) for column in zip(*rounds, strict=True)]
+        with connection.cursor() as cursor:
+            cursor.execute(CLOSE_PLAIN, [State.RECENT, *columns])
+
+
+CLOSE_PLAIN = """
+UPDATE monitors_state SET
+    judged_until = CASE WHEN closes THEN moment ELSE judged_until END,
+    last_decided = CASE WHEN closes THEN moment ELSE last_decided END,
+    recent = CASE WHEN closes THEN (recent || bar)[cardinality(recent) + 2 - %s:] ELSE recent END,
+    accounted_until = CASE WHEN complete THEN moment ELSE accounted_until END,
+    sweep_at = 'epoch'::timestamptz + due * interval '1 ms',
+    last_slot = moment,
+    last_checked_at = 'epoch'::timestamptz + started * interval '1 ms',
+    last_vote = 'up', last_reason = '', last_detail = shown, last_response_ms = took
+FROM (
+    SELECT *, 'epoch'::timestamptz + slot * interval '1 ms' AS moment
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bool[], %s::bool[], %s::bigint[], %s::smallint[], %s::bigint[],
+        %s::float8[], %s::text[]) AS one(id, slot, closes, complete, due, bar, started, took, shown)
+) AS plain WHERE monitor_id = id
+"""
+
+
 class State(models.Model):
     """What we currently hold true of a monitor: the judge's memory and what lists show. One row each."""
 
@@ -175,6 +222,8 @@ class State(models.Model):
     last_response_ms = models.FloatField(null=True)
     recent = ArrayField(models.SmallIntegerField(), default=list, help_text="Newest last: ms, or -1 down, -2 no data.")
     late_outcomes = models.PositiveIntegerField(default=0, help_text="Came after their round was closed; not stored.")
+
+    objects = StateQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["sweep_at"], condition=Q(sweep_at__isnull=False), name="state_sweep")]

@@ -55,6 +55,11 @@ class Doubt:
         return region == self.region and self.start <= slot and (self.end is None or slot < self.end)
 
 
+def known_regions() -> list[int]:
+    """The key of a tick is monitor, region and slot: naming regions too, a moment is found without reading a day."""
+    return list(Region.objects.values_list("pk", flat=True))
+
+
 @dataclass
 class Case:
     """All there is to know of one monitor to judge it."""
@@ -141,7 +146,7 @@ def load_cases(states: Sequence[State]) -> list[Case]:
             ms = to_ms(slot)
             cases[pk].seen[ms].append(Seen(region, ms, Vote(vote), version, response_ms, reason, detail, started_at))
     _load_eligible(cases, since)
-    doubts = _doubts(since)
+    doubts = doubts_since(since)
     for case in cases.values():
         case.doubts = doubts
     waiting = ExtraSlot.objects.filter(monitor_id__in=ids).values_list("monitor_id", "slot", "claimed_at")
@@ -166,7 +171,8 @@ def _load_eligible(cases: Mapping[int, Case], since: datetime) -> None:
             case.stand_ins[to_ms(slot)] = others
 
 
-def _doubts(since: datetime) -> list[Doubt]:
+def doubts_since(since: datetime) -> list[Doubt]:
+    """The times after `since` in which a region was not believed."""
     troubles = RegionTrouble.objects.filter(Q(end=None) | Q(end__gt=since))
     return [
         Doubt(region, to_ms(doubted_from), to_ms(end) if end else None, kind, to_ms(start))
@@ -296,7 +302,12 @@ def _show(case: Case, closed: Sequence[rules.ClosedRound]) -> None:
 def _bar(case: Case, closed: rules.ClosedRound) -> int:
     if closed.decision.verdict != Vote.UP:
         return -1 if closed.decision.verdict == Vote.DOWN else -2
-    times = [seen.response_ms for seen in case.seen.get(closed.slot, ()) if seen.response_ms is not None]
+    return bar([seen.response_ms for seen in case.seen.get(closed.slot, ())])
+
+
+def bar(response_times: Iterable[float | None]) -> int:
+    """The height of a good round's bar: the mean of the times it took."""
+    times = [each for each in response_times if each is not None]
     return min(32_000, round(sum(times) / len(times))) if times else 0
 
 

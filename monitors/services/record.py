@@ -1,7 +1,7 @@
 """Storing what workers saw: ticks first, then, with the states locked, the verdicts that follow from them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -9,8 +9,9 @@ from math import inf
 from django.db import DataError, IntegrityError, transaction
 
 from monitors.domain.slots import Ms
-from monitors.models import Monitor, Region, Round, State, Status, Tick
+from monitors.models import Monitor, Region, Round, Tick
 from monitors.probes.base import Outcome
+from monitors.services import plain
 from monitors.services.changes import StatusChange
 from monitors.services.deadletters import keep_outcome
 from monitors.services.judging import judge_cases, load_cases, lock_states
@@ -19,7 +20,6 @@ from monitors.services.rollups import take_back
 from monitors.times import from_ms, to_ms
 
 A_DAY_MS = 86_400_000
-LATE_AFTER_MS = 2_000  # no slot is given up before its watermark, which is later than its lateness of 2 s or more
 NO_PARTITION = "23514"  # PostgreSQL's check_violation: "no partition of relation found for row"
 
 PutAside = Callable[[str, object, Exception], None]  # region, outcome on the wire, what stands in its way
@@ -49,20 +49,30 @@ def record(region: Region, outcomes: Sequence[Outcome], now: datetime, put_aside
     done = Recorded(refused=len(outcomes) - len(good))
     good.sort(key=lambda outcome: (outcome.monitor, outcome.slot))
     # States first, then ticks, as in the sweep: whoever comes second waits here, and then sees every vote.
-    states = lock_states({outcome.monitor for outcome in good})
-    late = _count_late(region, good, now_ms)
-    for state in states:
-        state.late_outcomes += late[state.pk]
+    standings = plain.lock({outcome.monitor for outcome in good})
+    sites = plain.sites_of([each.monitor for each in standings])
+    late = _count_late(region, [o for o in good if _is_given_up(o, sites, now_ms)])
     done.late = late.total()
     _insert(good, region, put_aside)
-    take_back(_overtaken(states, good))
-    done.changes = judge_cases(load_cases(states), now_ms)
-    done.teams = {state.monitor.team_id for state in states}
+    take_back(_overtaken([each for each in standings if each.monitor in sites], good))
+    closed = plain.close([each for each in standings if not late[each.monitor]], sites, now_ms)
+    done.changes = _judge(sites.keys() - closed, late, now_ms)
+    done.teams = {site.team for site in sites.values()}
     return done
 
 
+def _judge(monitor_ids: Collection[int], late: Counter[int], now: Ms) -> list[StatusChange]:
+    """Judge those whose round was not a plain one."""
+    states = lock_states(monitor_ids) if monitor_ids else []
+    for state in states:
+        state.late_outcomes += late[state.pk]
+    return judge_cases(load_cases(states), now) if states else []
+
+
 def _assigned(region: Region, monitor_ids: set[int]) -> set[int]:
-    return set(Monitor.objects.alive().filter(pk__in=monitor_ids, regions=region).values_list("pk", flat=True))
+    return set(
+        Monitor.objects.alive().filter(pk__any_of=list(monitor_ids), regions=region).values_list("pk", flat=True)
+    )
 
 
 def _standing_in(region: Region, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -79,9 +89,13 @@ def _standing_in(region: Region, outcomes: Sequence[Outcome]) -> list[Outcome]:
     return [o for o in outcomes if (o.monitor, from_ms(o.slot)) in asked]
 
 
-def _count_late(region: Region, outcomes: Sequence[Outcome], now: Ms) -> Counter[int]:
+def _is_given_up(outcome: Outcome, sites: Mapping[int, plain.Site], now: Ms) -> bool:
+    """Whether the sweep may have closed the slot of an outcome, as never before its watermark."""
+    return outcome.monitor in sites and now > sites[outcome.monitor].gives_up_at(outcome.slot)
+
+
+def _count_late(region: Region, suspects: Sequence[Outcome]) -> Counter[int]:
     """Count, by monitor, outcomes that come after their slot was given up: the no-data tick stands."""
-    suspects = [o for o in outcomes if now - o.slot > LATE_AFTER_MS]
     if not suspects:
         return Counter()
     slots = {(o.monitor, from_ms(o.slot)) for o in suspects}
@@ -91,9 +105,9 @@ def _count_late(region: Region, outcomes: Sequence[Outcome], now: Ms) -> Counter
     return Counter(pk for pk, slot in taken if (pk, slot) in slots)
 
 
-def _overtaken(states: Sequence[State], outcomes: Sequence[Outcome]) -> set[tuple[int, datetime]]:
+def _overtaken(standings: Sequence[plain.Standing], outcomes: Sequence[Outcome]) -> set[tuple[int, datetime]]:
     """Those of slots that count as complete all the same: by an edit or a pause while they were on their way."""
-    complete = {each.pk: inf if each.status == Status.PAUSED else to_ms(each.accounted_until) for each in states}
+    complete = {each.monitor: inf if each.paused else each.accounted_until for each in standings}
     return {(o.monitor, from_ms(o.slot)) for o in outcomes if o.slot <= complete.get(o.monitor, 0)}
 
 

@@ -1,0 +1,30 @@
+"""Two things Django's query language lacks, for queries that name hundreds of rows many times a second."""
+
+from typing import Any
+
+from django.db.models import BigIntegerField, Field, ForeignObject, Func, Lookup
+
+
+@Field.register_lookup
+@ForeignObject.register_lookup
+class AnyOf(Lookup):
+    """`id__any_of=[...]`: what `__in` says, with one parameter in place of one per value, each of which costs time in
+    Django, in the driver and in the parser of PostgreSQL."""
+
+    lookup_name = "any_of"
+    prepare_rhs = False
+
+    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [list(value)]
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        left, left_params = self.process_lhs(compiler, connection)
+        right, right_params = self.process_rhs(compiler, connection)
+        return f"{left} = ANY({right})", [*left_params, *right_params]
+
+
+class EpochMs(Func):
+    """A moment as UTC milliseconds since the epoch, rounded down: as the rules take it, and faster to read."""
+
+    template = "floor(extract(epoch FROM %(expressions)s) * 1000)::bigint"
+    output_field = BigIntegerField()
