@@ -1,14 +1,10 @@
 """Forms about oneself. allauth builds its sign-up form on SignupForm, so nothing here may import allauth's forms."""
 
-from functools import cache
-from zoneinfo import available_timezones
-
 from allauth.account.adapter import get_adapter
 from django import forms
 
 from accounts import services
-
-NO_PLACES = {"Factory", "localtime", "posixrules"}  # files of the zone database that name no zone
+from uptime.lib.zones import time_zones
 
 
 class SignupForm(forms.Form):
@@ -35,11 +31,6 @@ class SignupForm(forms.Form):
 
     def signup(self, request, user):
         """allauth asks for this method; the adapter's save_user has done it all."""
-
-
-@cache
-def time_zones():
-    return sorted(available_timezones() - NO_PLACES)
 
 
 class TimeZoneField(forms.ChoiceField):

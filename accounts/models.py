@@ -1,5 +1,6 @@
 """Who: people, and the teams that own everything people make."""
 
+import secrets
 import uuid
 
 from django.contrib.auth.models import AbstractUser
@@ -68,11 +69,23 @@ class User(AbstractUser):
         return team
 
 
+def new_ping_key():
+    """128 random bits, as long as those of Healthchecks."""
+    return secrets.token_urlsafe(16)
+
+
 class Team(models.Model):
     """Owns monitors, channels and pages. Everyone has a personal one from sign-up on."""
 
     name = models.CharField(max_length=100)
     personal = models.BooleanField(default=False)
+    ping_key = models.CharField(
+        max_length=64,
+        unique=True,
+        default=new_ping_key,
+        editable=False,
+        help_text="In the addresses of its heartbeats' short names.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
 

@@ -60,7 +60,9 @@ def _open(change: StatusChange, transition: Transition, names: dict[int, str]) -
     why = change.why
     saw_it = [int(region) for region, vote in why.get("votes", {}).items() if vote == "down"]
     told = {int(region): tuple(reason) for region, reason in why.get("reasons", {}).items() if int(region) in saw_it}
-    cause, detail = Counter(told.values()).most_common(1)[0][0] if told else ("", "")
+    cause, detail = (
+        Counter(told.values()).most_common(1)[0][0] if told else (why.get("cause", ""), why.get("sentence", ""))
+    )
     incident, made = Incident.objects.get_or_create(
         monitor=change.monitor,
         kind=Incident.Kind.OUTAGE,

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts.models import Team
 from monitors import api_schema as words
 from monitors.models import Monitor, Region, Schedule
-from monitors.probes.kinds import KINDS
+from monitors.probes.kinds import probed_kinds
 from monitors.serializers import MonitorBody, resource
 from monitors.wire import join_port
 from uptime import actions
@@ -34,7 +34,7 @@ def find(user, text):
 
 def _monitors(user):
     regions = Prefetch("regions", Region.objects.defer("key"))  # nobody needs a region's key opened for a list
-    return Monitor.objects.visible_to(user).select_related("state", "team").prefetch_related(regions)
+    return Monitor.objects.visible_to(user).probed().select_related("state", "team").prefetch_related(regions)
 
 
 class MonitorView(APIView):
@@ -158,7 +158,7 @@ def _filtered(monitors, params):
 def _spellings(target):
     """An address as it was typed, and as each kind stores it."""
     found = {target}
-    for kind in KINDS:
+    for kind in probed_kinds():
         with suppress(ValueError):
             found.add(kind.clean_target(target, allow_private=True))
     return found
@@ -166,7 +166,7 @@ def _spellings(target):
 
 def _host_is(host):
     """Monitors that the wire shows with this host as their url, and with a port beside it."""
-    kinds = [kind.name for kind in KINDS if kind.has_port]
+    kinds = [kind.name for kind in probed_kinds() if kind.has_port]
     return Q(kind__in=kinds, target__startswith=f"{join_port(host.lower(), None)}:")
 
 

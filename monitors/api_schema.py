@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from monitors.forms import DEFAULT_KIND, MonitorForm, values
 from monitors.probes.base import Reason
-from monitors.probes.kinds import KINDS
+from monitors.probes.kinds import KINDS, probed_kinds
 from monitors.probes.options import HeadersField, LinesField, StatusesField
 from monitors.serializers import ABSENT, types
 from monitors.wire import FIELD_NAMES, wire_name
@@ -141,15 +141,19 @@ def _settings():
     found["timeout"] = {"type": "number", "description": "The same as `request_timeout`, always in seconds."}
     found["paused"] = {**FLAG, "default": False, "description": "Whether checking is stopped."}
     found["team_name"] = {**TEXT, "description": "The team a new monitor belongs to. Left out: your own."}
-    found["port"] = {**TEXT, "nullable": True, "description": _of_kinds(PORT, [k for k in KINDS if k.has_port])}
+    found["port"] = {
+        **TEXT,
+        "nullable": True,
+        "description": _of_kinds(PORT, [k for k in probed_kinds() if k.has_port]),
+    }
     return {**_options(), **found}
 
 
 def _options():
-    """The options of every kind. Those that several kinds share are described by the first that has them."""
+    """The options of every probed kind. Those that several kinds share are described by the first that has them."""
     found: dict[str, dict[str, Any]] = {}
     owners: dict[str, list[Any]] = {}
-    for kind in sorted(KINDS, key=lambda kind: kind.name != DEFAULT_KIND):
+    for kind in sorted(probed_kinds(), key=lambda kind: kind.name != DEFAULT_KIND):
         for name, field in kind.Options.base_fields.items():
             wire = wire_name(kind, name)
             if name != "keyword_mode":

@@ -4,6 +4,7 @@ What every monitor has is declared here; what only a kind knows comes from the k
 the registry. A new kind is therefore in the form without a line here.
 """
 
+import itertools
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,11 +13,12 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db.models import Q
+from django.utils.text import slugify
 
 from monitors.domain.slots import default_timeout, max_timeout
 from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
-from monitors.probes.kinds import KINDS
+from monitors.probes.kinds import KINDS, as_judged, is_probed
 from uptime import actions
 from uptime.lib.net import Guard
 
@@ -30,10 +32,12 @@ QUORUMS = {
 }
 # How its votes are judged: fields that are attributes of the same name, with a default.
 RULES = ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period", "when_blind")
+# What only what is probed has.
+PROBED = ("interval", "timeout", "regions", *RULES)
 # Fields as a page groups them; options of the kind that are named nowhere come in the section its form names.
 SECTIONS = {
     "What to check": ["kind", "target", "name"],
-    "When": ["interval", "timeout"],
+    "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
     "What counts as up": ["expected_status", "keyword", "keyword_mode"],
     "Regions and verdict": [
         "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
@@ -147,6 +151,7 @@ class MonitorForm(forms.Form):
         self.posted = data if typed is None else typed
         wanted = instance.kind if instance else kind or (self.posted or {}).get("kind") or DEFAULT_KIND
         self.chosen = KINDS.get(wanted if wanted in KINDS else DEFAULT_KIND)
+        self.judged = as_judged(self.chosen)
         self.shown = values(self.chosen, instance)
         if typed is not None:
             self.shown |= self._typed(typed)
@@ -155,6 +160,8 @@ class MonitorForm(forms.Form):
         choosable = Q(enabled=True) | Q(monitors=instance) if instance else Q(enabled=True)
         self._regions = Region.objects.filter(choosable).defer("key").distinct()
         self._tune_fields()
+        if self.judged:
+            self._tune_judged(self.judged)
 
     def _option_data(self, data):
         """A page that shows none of the kind's options leaves them alone: a missing checkbox is off only where it
@@ -197,6 +204,18 @@ class MonitorForm(forms.Form):
         )
         fields["regions"].choices = [(each.slug, each.name) for each in self._regions]
 
+    def _tune_judged(self, kind):
+        """Nothing to ask, nowhere to ask from: it has a name of its own and its options, and no more."""
+        for name in PROBED:
+            del self.fields[name]
+        self.fields["name"].required = True
+        self.fields["name"].help_text = "What lists and messages call it."
+        self.fields["target"].required = False
+        self.fields["target"].help_text = kind.target_help
+        self.fields["target"].widget = forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": kind.target_example}
+        )
+
     @classmethod
     def of(cls, given, *, team, user, instance=None, kind=None):
         """A bound form from JSON values: what is left out keeps the instance's value, or has its default."""
@@ -233,10 +252,25 @@ class MonitorForm(forms.Form):
         text = self.cleaned_data["target"]
         if self.instance and text == self.instance.target:
             return text
+        if self.judged and not text:
+            return self._short_name()
         try:
-            return self.chosen.clean_target(text, allow_private=settings.ALLOW_PRIVATE_TARGETS)
+            text = self.chosen.clean_target(text, allow_private=settings.ALLOW_PRIVATE_TARGETS)
         except ValueError as error:
             raise ValidationError(str(error)) from error
+        if self.judged and self._is_taken(text):
+            raise ValidationError("Another one of your team has this short name. Choose another.")
+        return text
+
+    def _short_name(self):
+        """One made of the name, with a number behind it where that is taken."""
+        slug = slugify(str(self.data.get("name", "")))[:90]
+        numbered = (slug if count == 1 else f"{slug}-{count}" for count in itertools.count(1))
+        return next(each for each in numbered if not slug or not self._is_taken(each))
+
+    def _is_taken(self, target):
+        others = Monitor.objects.alive().filter(team=self.team, kind=self.chosen.name, target=target)
+        return others.exclude(pk=self.instance and self.instance.pk).exists()
 
     def clean_regions(self):
         """The regions themselves; none chosen means every enabled one."""
@@ -247,9 +281,9 @@ class MonitorForm(forms.Form):
         super().clean()
         cleaned = self.cleaned_data
         for name in ("interval", *RULES):
-            if cleaned.get(name) in {None, ""} and name not in self.errors:
+            if name in self.fields and cleaned.get(name) in {None, ""} and name not in self.errors:
                 cleaned[name] = settings.DEFAULT_CHECK_INTERVAL if name == "interval" else default_of(name)
-        if "target" in cleaned:
+        if "target" in cleaned and "name" not in self.errors:
             cleaned["name"] = cleaned.get("name") or _host(cleaned["target"])
         self._clean_timeout(cleaned)
         self._clean_at_least(cleaned)
@@ -294,13 +328,15 @@ class MonitorForm(forms.Form):
                 self.options.add_error(name, f"Enter the value again: nothing is stored for “{MASK}” here.")
             elif secret:
                 cleaned["secrets"][name] = secret
+        if self.judged:
+            cleaned |= self.judged.columns(cleaned["options"])
 
     def save(self, **more):
         """Make or change the monitor; `more`: attributes of it that are not in the form. Returns it."""
         names = [
             "name", "target", "interval", "timeout_ms", "options", "secrets", "regions", *RULES,
         ]  # fmt: skip
-        fields = {name: self.cleaned_data[name] for name in names}
+        fields = {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
         if not self.instance:
             return actions.create(self.team, self.user, {"kind": self.chosen.name, **fields, **more})
         if self.options.cleaned_data == _cleaned(self.chosen, self.shown):
@@ -321,6 +357,8 @@ def _texts(posted, name):
 def values(kind, instance=None):
     """What a form of `kind` shows at first, and what a program's partial body is completed with; secrets are masked."""
     options = {name: field.initial for name, field in kind.Options.base_fields.items() if field.initial is not None}
+    if instance is None and not is_probed(kind):
+        return {**options, "kind": kind.name}
     if instance is None:
         return {**options, "kind": kind.name, "interval": settings.DEFAULT_CHECK_INTERVAL} | {
             name: default_of(name) for name in RULES

@@ -21,6 +21,7 @@ from monitors.domain import verdict as rules
 from monitors.domain.availability import Interval, Uptime, uptime
 from monitors.domain.verdict import Status, Vote
 from monitors.domain.why import explain as in_words
+from monitors.judged.sentences import expectation
 from monitors.models import Monitor, Region, Round, StatusInterval, Tick
 from monitors.probes.base import Reason
 from monitors.queries_health import Open, doubted_at, open_troubles
@@ -100,6 +101,11 @@ class Row:
     def state(self):
         return self.monitor.state
 
+    @property
+    def what(self):
+        """What is watched: its target, or what is expected of a heartbeat."""
+        return self.monitor.target if self.monitor.probed else expectation(self.monitor.options)
+
 
 def monitor_rows(user, search="", status="all", sort="status", page=1):
     """One page of Rows, as a paginator's page."""
@@ -144,8 +150,8 @@ def uptimes(monitor_ids, spans, now):
 
 # One monitor ----------------------------------------------------------------------------------------------------------
 def visible(user):
-    """The monitors of `user`, with their states and teams."""
-    return Monitor.objects.visible_to(user).select_related("state", "team")
+    """The monitors of `user`, with their states, teams and, of heartbeats, what is known of their pings."""
+    return Monitor.objects.visible_to(user).select_related("state", "team", "heartbeat")
 
 
 def visible_monitor(user, pk):

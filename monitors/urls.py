@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from monitors import views, views_regions, views_welcome
+from monitors import views, views_heartbeats, views_regions, views_welcome
 
 app_name = "monitors"
 urlpatterns = [
     path("", views.index, name="list"),
     path("monitors/rows", views.rows, name="rows"),
     path("monitors/add", views.add, name="add"),
+    path("monitors/schedule", views_heartbeats.preview, name="schedule"),
     path("monitors/bulk", views.bulk, name="bulk"),
     path("monitors/restore", views.restore, name="restore_all"),
     path("monitors/<int:pk>", views.detail, name="detail"),
@@ -19,6 +20,7 @@ urlpatterns = [
     path("monitors/<int:pk>/pause", views.act, {"verb": "pause"}, name="pause"),
     path("monitors/<int:pk>/resume", views.act, {"verb": "resume"}, name="resume"),
     path("monitors/<int:pk>/check", views.act, {"verb": "check"}, name="check"),
+    path("monitors/<int:pk>/pings/<int:n>", views_heartbeats.ping, name="ping"),
     path("monitors/<int:pk>/restore", views.restore, name="restore"),
     path("regions", views_regions.regions, name="regions"),
     path("regions/rows", views_regions.rows, name="regions_rows"),

@@ -17,7 +17,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from monitors import availability, charts, live, queries
-from monitors.forms import MonitorForm
+from monitors import views_heartbeats as heartbeats
+from monitors.forms import DEFAULT_KIND, MonitorForm
 from monitors.fragments import live_part
 from monitors.models import Region
 from monitors.probes.kinds import KINDS
@@ -91,6 +92,9 @@ def _query(listing, **changes):
 @require_safe
 def detail(request, pk):
     monitor = _monitor(request, pk)
+    if not monitor.probed:
+        context = heartbeats.page(request, monitor, _version(request.user))
+        return render(request, "monitors/heartbeat/detail.html", context)
     chosen = request.GET.get("range", charts.FIRST)
     if chosen not in charts.RANGES:
         raise Http404("There is no such range.")
@@ -100,7 +104,11 @@ def detail(request, pk):
 
 @fragment
 def summary(request, pk):
-    return render(request, "monitors/_summary.html", _detail(request, _monitor(request, pk)))
+    monitor = _monitor(request, pk)
+    if not monitor.probed:
+        context = heartbeats.page(request, monitor, _version(request.user))
+        return render(request, "monitors/heartbeat/_summary.html", context)
+    return render(request, "monitors/_summary.html", _detail(request, monitor))
 
 
 @login_required
@@ -153,7 +161,8 @@ def add(request):
     form = MonitorForm(posted, team=team, user=user, kind=request.GET.get("kind"))
     if posted is not None and form.is_valid():
         monitor = form.save()
-        messages.success(request, f"{monitor.name} was added. Its first check is on its way.")
+        begins = "Its first check is on its way." if monitor.probed else "It waits for its first ping."
+        messages.success(request, f"{monitor.name} was added. {begins}")
         return redirect("monitors:detail", pk=monitor.pk)
     return _form(request, form, None)
 
@@ -166,7 +175,8 @@ def edit(request, pk):
     form = MonitorForm(posted, team=monitor.team, user=request.user, instance=monitor)
     if posted is not None and form.is_valid():
         form.save()
-        messages.success(request, f"{monitor.name} was saved. It takes effect with the next check.")
+        begins = "It takes effect with the next check." if monitor.probed else "What is expected of it counts from now."
+        messages.success(request, f"{monitor.name} was saved. {begins}")
         return redirect("monitors:detail", pk=monitor.pk)
     return _form(request, form, monitor)
 
@@ -193,9 +203,15 @@ def _form(request, form, monitor):
         "basics": sections[:2],
         "advanced": sections[2:],
         "wrong": any(wrong for _, _, wrong in sections),
-        "no_regions": not Region.objects.filter(enabled=True).exists(),
+        "no_regions": not form.judged and not Region.objects.filter(enabled=True).exists(),
+        "title": f"Edit {monitor.name}" if monitor else f"Add a {_noun(form.chosen)}",
+        "preview": form.judged and heartbeats.previewed(form.data if form.is_bound else form.shown),
     }
     return render(request, "monitors/form.html", context, status=422 if form.is_bound else 200)
+
+
+def _noun(kind):
+    return "website" if kind.name == DEFAULT_KIND else kind.label.lower()
 
 
 # Buttons --------------------------------------------------------------------------------------------------------------
@@ -286,6 +302,8 @@ def _refusal(monitors):
     who = monitors[0].name if len(monitors) == 1 else "They"
     if all(monitor.paused for monitor in monitors):
         return f"{who} {'is' if len(monitors) == 1 else 'are'} paused: resume first."
+    if not any(monitor.probed for monitor in monitors):
+        return f"{who} {'is' if len(monitors) == 1 else 'are'} never asked, but waited for: send a ping."
     return "A check is already on its way."
 
 

@@ -3,11 +3,15 @@
 import secrets
 
 from django.contrib.auth.hashers import make_password
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Membership, Role, Team, User
 from incidents.models import Incident
-from monitors.models import Monitor, Region, Schedule, State, Status, StatusInterval
+from monitors.judged.heartbeat import KIND
+from monitors.judged.heartbeat import Options as HeartbeatOptions
+from monitors.models import Heartbeat, Monitor, Region, Schedule, State, Status, StatusInterval
+from monitors.services import edit
 
 PASSWORD = "correct horse battery"
 _hashes = {}  # argon2 is slow on purpose; one hash of the common password serves a whole run
@@ -58,6 +62,20 @@ def make_monitor(team, *, regions=(), status=Status.PENDING, since=None, state=N
     Schedule.objects.create(monitor=monitor, next_slot_at=next_slot_at)
     State.objects.create(monitor=monitor, **{"status": status, "since": since, "judged_until": since, **(state or {})})
     StatusInterval.objects.create(monitor=monitor, status=status, start=since)
+    return monitor
+
+
+def make_heartbeat(team, *, now=None, options=None, **fields):
+    """A job that is expected every hour with ten minutes of grace, made the way people make them."""
+    chosen = HeartbeatOptions.of({"period": 3_600, "grace": 600, **(options or {})})
+    assert chosen.is_valid(), chosen.errors
+    values = {"kind": "heartbeat", "name": "Backup", "target": "backup", **KIND.columns(chosen.cleaned_data), **fields}
+    with transaction.atomic():
+        monitor = edit.create(team, None, values)
+    if now:
+        Heartbeat.objects.filter(pk=monitor.pk).update(expected_from=now)
+        StatusInterval.objects.filter(monitor=monitor).update(start=now)
+        State.objects.filter(pk=monitor.pk).update(since=now)
     return monitor
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
+from accounts.models import Team
 from incidents import services as incidents
 from monitors import live
+from monitors.judged.heartbeat import KIND
 from monitors.models import DeadLetter, Monitor, Region
 from monitors.services import deadletters, edit, regions
 from monitors.services.changes import StatusChange
@@ -27,6 +29,16 @@ def create(team, user, fields: dict) -> Monitor:
         monitor = edit.create(team, user, fields)
     _tell(monitor)
     return monitor
+
+
+def create_heartbeat(ping_key: str, slug: str) -> bool:
+    """A new heartbeat that a job names by itself. False when no team has this key."""
+    with transaction.atomic():
+        team = Team.objects.select_for_update().filter(ping_key=ping_key).first()
+        if team and not team.monitors.alive().filter(kind=KIND.name, target=slug).exists():
+            options = {**KIND.Options.defaults(), "manual_resume": False}
+            _tell(edit.create(team, None, {"kind": KIND.name, "name": slug, "target": slug, **KIND.columns(options)}))
+    return team is not None
 
 
 def change(monitor: Monitor, fields: dict) -> Monitor:

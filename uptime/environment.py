@@ -48,6 +48,8 @@ KNOBS = (  # every variable of uptime/settings.py; docs/configuration.md explain
     "FIVE_MINUTE_RETENTION_DAYS",
     "HOUR_RETENTION_DAYS",
     "DAY_RETENTION_DAYS",
+    "PING_BODY_LIMIT",
+    "PING_LOG_SIZE",
     "REGION_OFFLINE_AFTER",
     "ARCHIVE_URL",
     "ARCHIVE_S3_REGION",

@@ -27,3 +27,8 @@ def pre_fork(server, worker):
 
 def post_fork(server, worker):
     die_with_parent(_master, signal.SIGKILL)  # an orphan would keep the port
+
+
+def post_worker_init(worker):
+    host, port = worker.sockets[0].getsockname()[:2]
+    worker.wsgi.watch_itself({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)

@@ -263,6 +263,8 @@ TICK_RETENTION_DAYS = env_int("TICK_RETENTION_DAYS", 30, least=2, most=3650)
 FIVE_MINUTE_RETENTION_DAYS = env_int("FIVE_MINUTE_RETENTION_DAYS", 30, least=2, most=3650)
 HOUR_RETENTION_DAYS = env_int("HOUR_RETENTION_DAYS", 180, least=2, most=3650)
 DAY_RETENTION_DAYS = env_int("DAY_RETENTION_DAYS", 1095, least=2, most=36_500)
+PING_BODY_LIMIT = env_int("PING_BODY_LIMIT", 10000, least=0, most=1_000_000)  # bytes of a ping's body that are kept
+PING_LOG_SIZE = env_int("PING_LOG_SIZE", 1000, least=10, most=100_000)  # pings of a heartbeat that are kept
 
 # Whether a region is believed --------------------------------------------------------------------------
 REGION_OFFLINE_AFTER = env_int("REGION_OFFLINE_AFTER", 15, least=6, most=600)  # seconds without a sign of life

@@ -14,7 +14,7 @@ from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
 from monitors.models.levels import FIVES
 from monitors.probes.base import Check, Reason
-from monitors.services import archive, edit, health, partitions, pulses, regions, retention, rollups
+from monitors.services import archive, edit, health, heartbeats, partitions, pulses, regions, retention, rollups
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
@@ -47,6 +47,17 @@ def sweep() -> None:
     while more:
         with transaction.atomic():
             done, more = sweep_monitors(now)
+            incidents.apply(done.changes)
+        live.bump(done.teams)
+
+
+@periodic(every=1)
+def judge_heartbeats() -> None:
+    """Look at the heartbeats whose ping is due."""
+    more, now = True, timezone.now()
+    while more:
+        with transaction.atomic():
+            done, more = heartbeats.judge(now)
             incidents.apply(done.changes)
         live.bump(done.teams)
 
@@ -90,12 +101,14 @@ def make_partitions() -> None:
 
 @periodic(every=600, queue=WORK)
 def prune() -> None:
-    """Remove what is older than the ticks it belongs to, roll-ups too old to be shown, and sessions that have ended."""
+    """Remove what is older than the ticks it belongs to, roll-ups and pings too old to be shown, and ended sessions."""
     now = timezone.now()
     SessionStore.clear_expired()
     retention.prune(now - timedelta(days=settings.TICK_RETENTION_DAYS))
     retention.prune_rollups(HourRollup, now - timedelta(days=settings.HOUR_RETENTION_DAYS))
     retention.prune_rollups(DayRollup, now - timedelta(days=settings.DAY_RETENTION_DAYS))
+    while retention.cut_logs(settings.PING_LOG_SIZE):
+        pass
 
 
 @periodic(every=300, queue=WORK)

@@ -6,4 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "uptime.settings")
 
-application = get_wsgi_application()
+site = get_wsgi_application()
+
+from uptime.ingest import Ingest  # noqa: E402 - its models can be loaded only now
+
+application = Ingest(site)

@@ -15,6 +15,8 @@ def explain(why: Mapping[str, Any], names: Mapping[int, str], reasons: Mapping[i
     `names` are the regions' names, `reasons` what the regions that voted DOWN saw, in words; both by
     region id, and both may lack some.
     """
+    if "sentence" in why:  # of a heartbeat, which no region votes on
+        return str(why["sentence"])
     if "silence_ms" in why:
         return f"No round could be decided for {why['silence_ms'] // 60_000} minutes: not measured"
     return "; ".join([_votes(why, names, reasons), *_absent(why, names), *_doubted(why, names), *_streak(why)])

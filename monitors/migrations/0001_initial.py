@@ -3,8 +3,11 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.utils.timezone
+import monitors.domain.heartbeat
 import monitors.domain.verdict
+import monitors.models.heartbeats
 import uptime.lib.fields
+import uuid
 from django.conf import settings
 from django.db import migrations, models
 
@@ -103,7 +106,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=100)),
                 ('kind', models.CharField(default='http', max_length=20)),
-                ('target', models.CharField(help_text='What is checked: for a website its address.', max_length=2048)),
+                ('target', models.CharField(help_text='What is checked: for a website its address, for a heartbeat its short name.', max_length=2048)),
                 ('interval', models.PositiveIntegerField(help_text='Seconds between checks.')),
                 ('timeout_ms', models.PositiveIntegerField(help_text='Milliseconds until a check counts as failed.')),
                 ('options', models.JSONField(default=dict, help_text='The options of the kind.')),
@@ -245,6 +248,7 @@ class Migration(migrations.Migration):
                 ('accounted_until', models.DateTimeField(default=django.utils.timezone.now, help_text='Every region has a tick for every slot up to here.')),
                 ('sweep_at', models.DateTimeField(help_text='When the first slot not accounted for is overdue.', null=True)),
                 ('partial', models.BooleanField(default=False, help_text='Some, but too few, regions see it down.')),
+                ('late', models.BooleanField(default=False, help_text='A heartbeat that is due, in its time of grace.')),
                 ('last_slot', models.DateTimeField(null=True)),
                 ('last_checked_at', models.DateTimeField(null=True)),
                 ('last_vote', models.CharField(blank=True, max_length=6)),
@@ -337,5 +341,61 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='statusinterval',
             constraint=models.UniqueConstraint(condition=models.Q(('end', None)), fields=('monitor',), name='one_open_interval'),
+        ),
+        migrations.CreateModel(
+            name='Heartbeat',
+            fields=[
+                ('monitor', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='monitors.monitor')),
+                ('uuid', models.UUIDField(default=uuid.uuid4, unique=True)),
+                ('token', models.CharField(default=monitors.models.heartbeats.new_token, max_length=64, unique=True)),
+                ('pings', models.PositiveBigIntegerField(default=0, help_text='How many there were; the number of the last one.')),
+                ('last_ping_at', models.DateTimeField(help_text='The last success or failure.', null=True)),
+                ('runs', models.JSONField(default=dict, help_text='Run id to the moment it began, of runs that have not ended.')),
+                ('expected_from', models.DateTimeField(help_text='Due times count from here at the earliest.')),
+                ('due_at', models.DateTimeField(help_text='When the next ping is due, while it is up.', null=True)),
+                ('look_at', models.DateTimeField(help_text='When time alone changes something: the judge looks then.', null=True)),
+                ('quick_period', models.PositiveIntegerField(null=True)),
+                ('quick_grace', models.PositiveIntegerField(null=True)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('look_at__isnull', False)), fields=['look_at'], name='heartbeat_look')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Ping',
+            fields=[
+                ('pk', models.CompositePrimaryKey('heartbeat_id', 'n', blank=True, editable=False, primary_key=True, serialize=False)),
+                ('n', models.PositiveBigIntegerField()),
+                ('kind', models.CharField(choices=[(monitors.domain.heartbeat.PingKind['SUCCESS'], 'Success'), (monitors.domain.heartbeat.PingKind['START'], 'Start'), (monitors.domain.heartbeat.PingKind['FAIL'], 'Failure'), (monitors.domain.heartbeat.PingKind['LOG'], 'Log'), (monitors.domain.heartbeat.PingKind['IGNORED'], 'Ignored')], max_length=8)),
+                ('received_at', models.DateTimeField()),
+                ('exit_code', models.PositiveSmallIntegerField(null=True)),
+                ('duration_ms', models.FloatField(null=True)),
+                ('run', models.CharField(blank=True, help_text='The rid it named.', max_length=36)),
+                ('method', models.CharField(max_length=10)),
+                ('address', models.CharField(blank=True, max_length=45)),
+                ('user_agent', models.CharField(blank=True, max_length=200)),
+                ('body', models.BinaryField(null=True)),
+                ('body_size', models.PositiveIntegerField(default=0, help_text='Bytes it had, of which the first are kept.')),
+                ('heartbeat', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='log', to='monitors.heartbeat')),
+            ],
+            options={
+                'ordering': ['-n'],
+            },
+        ),
+        migrations.CreateModel(
+            name='IngestGap',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('start', models.DateTimeField()),
+                ('end', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ['-start'],
+                'indexes': [models.Index(fields=['end'], name='ingest_gap_end')],
+            },
+        ),
+        migrations.AddIndex(
+            model_name='monitor',
+            index=models.Index(condition=models.Q(('deleted_at', None), ('kind', 'heartbeat')), fields=['team', 'target'], name='heartbeat_short_name'),
         ),
     ]

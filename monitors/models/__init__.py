@@ -2,6 +2,7 @@
 
 from monitors.domain.verdict import Status
 from monitors.models.archive import ArchivedDay
+from monitors.models.heartbeats import Heartbeat, IngestGap, Ping
 from monitors.models.history import Gap, Round, StatusInterval, Tick
 from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, PlainRound, Schedule, State, WhenBlind
 from monitors.models.pipeline import DeadLetter, Pulse
@@ -16,8 +17,11 @@ __all__ = [
     "ExtraSlot",
     "FiveMinuteRollup",
     "Gap",
+    "Heartbeat",
     "HourRollup",
+    "IngestGap",
     "Monitor",
+    "Ping",
     "PlainRound",
     "Pulse",
     "Region",

@@ -14,6 +14,7 @@ from accounts.models import Team, User
 from monitors.domain.slots import lateness, watermark
 from monitors.domain.verdict import Policy, Quorum, Status
 from monitors.models.regions import Region
+from monitors.probes.kinds import KINDS, is_probed, probed_kinds
 from uptime.lib.fields import EncryptedJSONField
 
 STATUSES = [
@@ -37,6 +38,10 @@ class MonitorQuerySet(models.QuerySet):
     def alive(self):
         return self.filter(deleted_at=None)
 
+    def probed(self):
+        """What regions look at, as opposed to what is told or derived."""
+        return self.filter(kind__in=[kind.name for kind in probed_kinds()])
+
 
 class WhenBlind(models.TextChoices):
     """What happens while none of a monitor's regions can look."""
@@ -46,13 +51,15 @@ class WhenBlind(models.TextChoices):
 
 
 class Monitor(models.Model):
-    """Something that is watched: a website, a port, a name; its kind knows how."""
+    """Something that is watched: a website, a port, a name, a job that reports in; its kind knows how."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="monitors")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=20, default="http")
-    target = models.CharField(max_length=2048, help_text="What is checked: for a website its address.")
+    target = models.CharField(
+        max_length=2048, help_text="What is checked: for a website its address, for a heartbeat its short name."
+    )
     interval = models.PositiveIntegerField(help_text="Seconds between checks.")
     timeout_ms = models.PositiveIntegerField(help_text="Milliseconds until a check counts as failed.")
     options = models.JSONField(default=dict, help_text="The options of the kind.")
@@ -80,10 +87,20 @@ class Monitor(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
-        indexes = [models.Index(fields=["team", "name"], condition=Q(deleted_at=None), name="monitor_alive")]
+        indexes = [
+            models.Index(fields=["team", "name"], condition=Q(deleted_at=None), name="monitor_alive"),
+            models.Index(
+                fields=["team", "target"], condition=Q(deleted_at=None, kind="heartbeat"), name="heartbeat_short_name"
+            ),
+        ]
 
     def __str__(self):
         return self.name
+
+    @property
+    def probed(self):
+        """Whether regions look at it."""
+        return is_probed(KINDS.get(self.kind))
 
     @property
     def all_options(self):
@@ -213,6 +230,7 @@ class State(models.Model):
     )
     sweep_at = models.DateTimeField(null=True, help_text="When the first slot not accounted for is overdue.")
     partial = models.BooleanField(default=False, help_text="Some, but too few, regions see it down.")
+    late = models.BooleanField(default=False, help_text="A heartbeat that is due, in its time of grace.")
     # What lists show
     last_slot = models.DateTimeField(null=True)
     last_checked_at = models.DateTimeField(null=True)

@@ -131,6 +131,15 @@ class Reason(StrEnum):
 
     # Pings
     PACKET_LOSS = "packet_loss", DOWN, "Packets lost", "Fewer pings were answered than the monitor asks for."
+    # Jobs that report in
+    NO_PING = "no_ping", DOWN, "No ping", "The job did not report in when it was due, nor in its time of grace."
+    NOT_FINISHED = (
+        "not_finished",
+        DOWN,
+        "Not finished",
+        "The job said that it started, and not within its time of grace that it ended.",
+    )
+    JOB_FAILED = "job_failed", DOWN, "Job failed", "The job itself said that it failed."
 
     # What we failed to see
     MISSED_WINDOW = "missed_window", NODATA, "Too late", "The check came to its turn too late and was left out."

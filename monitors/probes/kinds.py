@@ -1,12 +1,13 @@
-"""What a probed kind is: one module in this package with `KIND`, found by its name.
+"""What a kind is: one module with `KIND`, found by its name, in this package (probed) or in monitors.judged.
 
-The engine owns deadline, retry, look-up, guard and timing; a kind owns the protocol. Its `probe` is a generator: it
-yields what it wants done and is sent what came of it, so the whole conversation reads from top to bottom.
+A judged kind has nothing to probe: no regions, no checks, no votes. Of a probed one the engine owns deadline, retry,
+look-up, guard and timing; the kind owns the protocol. Its `probe` is a generator: it yields what it wants done and is
+sent what came of it, so the whole conversation reads from top to bottom.
 """
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeGuard, cast
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.options import OptionsForm
@@ -142,12 +143,41 @@ class Kind(Protocol):
     secret_fields: tuple[str, ...]
 
     def clean_target(self, text: str, allow_private: bool) -> str:
-        """The target in its stored form. Raises UrlError with a sentence for the person who typed it."""
+        """The target in its stored form. Raises ValueError with a sentence for the person who typed it."""
 
+
+class ProbedKind(Kind, Protocol):
     def probe(self, check: Check, guard: Guard) -> Steps:
         """One attempt. Whatever it raises makes the check NODATA `bad_check`."""
 
 
-KINDS: Registry[Kind] = Registry("monitors.probes")
+class JudgedKind(Kind, Protocol):
+    """`target_help` explains its target's form field."""
 
-__all__ = ["KINDS", "Answer", "Finding", "Kind", "Request", "Steps"]
+    judged: bool
+    target_help: str
+
+    def columns(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options with what a monitor of these has in the columns that every monitor has."""
+
+
+KINDS: Registry[Kind] = Registry("monitors.probes", "monitors.judged")
+
+
+def is_probed(kind: Kind) -> TypeGuard[ProbedKind]:
+    """Whether regions look at it; a judged kind says that they do not."""
+    return not getattr(kind, "judged", False)
+
+
+def as_judged(kind: Kind) -> JudgedKind | None:
+    return None if is_probed(kind) else cast(JudgedKind, kind)
+
+
+def probed_kinds() -> list[ProbedKind]:
+    return [kind for kind in KINDS if is_probed(kind)]
+
+
+__all__ = [
+    "KINDS", "Answer", "Finding", "JudgedKind", "Kind", "ProbedKind", "Request", "Steps", "as_judged", "is_probed",
+    "probed_kinds",
+]  # fmt: skip

@@ -15,7 +15,7 @@ from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
 from monitors.probes.base import Check, Outcome, Phases, Reason, printable
 from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout
-from monitors.probes.kinds import KINDS, Connect, Finding, Request, Steps, TalkError, Talking
+from monitors.probes.kinds import KINDS, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
 from monitors.probes.talk import Talk, Talks
 from monitors.probes.transfer import MAX_ADDRESSES, Result, Transfer, Transfers
 from uptime.lib.loop import Loop, Timer
@@ -147,6 +147,9 @@ class Run:
             kind = KINDS.get(self.check.kind)
         except UnknownKindError as error:
             self.finish(Finding(Reason.BAD_CHECK, str(error)))
+            return
+        if not is_probed(kind):
+            self.finish(Finding(Reason.BAD_CHECK, f"There is nothing to check about the kind “{self.check.kind}”."))
             return
         self._steps = kind.probe(self.check, self._tools.guard)
         self._step(None)

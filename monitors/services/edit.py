@@ -1,9 +1,10 @@
 """What people do to monitors: make, change, pause, resume, delete, restore, check now.
 
 Each verb runs inside the caller's transaction, takes effect from the next slot on, and returns what changed for others
-to write down. Locks are taken in one order everywhere: schedule, then state.
+to write down. Locks are taken in one order everywhere: heartbeat, schedule, state.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -21,6 +22,7 @@ from monitors.models import (
     State,
     StatusInterval,
 )
+from monitors.services import heartbeats
 from monitors.services.changes import StatusChange, move
 from monitors.times import from_ms, now_ms, to_ms
 
@@ -37,7 +39,7 @@ def create(team, user, fields: dict) -> Monitor:
     regions = fields.pop("regions", None)
     fields.setdefault("timeout_ms", default_timeout(fields["interval"]))
     monitor = Monitor.objects.create(team=team, created_by=user, **_stored(fields))
-    monitor.regions.set(regions or Region.objects.filter(enabled=True))
+    _assign(monitor, regions)
     now = _now()
     status = Status.PAUSED if monitor.paused else Status.PENDING
     Schedule.objects.create(monitor=monitor)
@@ -45,6 +47,8 @@ def create(team, user, fields: dict) -> Monitor:
         monitor=monitor, status=status, since=now, judged_until=now, accounted_until=now, last_decided=now
     )
     StatusInterval.objects.create(monitor=monitor, status=status, start=now)
+    if not monitor.probed:
+        heartbeats.make(monitor, now)
     if not monitor.paused:
         _start(monitor, now)
     return monitor
@@ -114,13 +118,13 @@ def restore(monitor: Monitor) -> StatusChange | None:
     Monitor.objects.filter(pk=monitor.pk).update(deleted_at=None)
     monitor.deleted_at = None
     if not monitor.regions.exists():  # its last one was removed meanwhile
-        monitor.regions.set(Region.objects.filter(enabled=True))
+        _assign(monitor)
     return None if monitor.paused else _begin_again(monitor, schedule, state)
 
 
 def check_now(monitor: Monitor) -> bool:
-    """Put an extra slot in front of everything. False when it is paused or one is already waiting."""
-    if monitor.paused or monitor.extra_slots.filter(claimed_at=None).exists():
+    """Put an extra slot in front of everything. False when it is paused, never checked, or one is already waiting."""
+    if monitor.paused or not monitor.probed or monitor.extra_slots.filter(claimed_at=None).exists():
         return False
     now = _now()
     _extra_slot(monitor, now, ExtraSlot.Cause.MANUAL)
@@ -152,7 +156,15 @@ def _stored(fields: dict) -> dict:
     return {**fields, "secrets": fields["secrets"] or None} if "secrets" in fields else fields
 
 
+def _assign(monitor: Monitor, regions: Iterable[Region] | None = None) -> None:
+    """Where it is checked from: everywhere, unless somebody chose; what is judged by its pings has no regions."""
+    if monitor.probed:
+        monitor.regions.set(regions or Region.objects.filter(enabled=True))
+
+
 def _lock(monitor: Monitor) -> tuple[Schedule, State]:
+    if not monitor.probed:
+        heartbeats.lock(monitor)
     schedule = Schedule.objects.select_for_update().get(pk=monitor.pk)
     state = State.objects.select_for_update().get(pk=monitor.pk)
     monitor.refresh_from_db()
@@ -160,7 +172,10 @@ def _lock(monitor: Monitor) -> tuple[Schedule, State]:
 
 
 def _start(monitor: Monitor, now: datetime, schedule: Schedule | None = None) -> None:
-    """Put the monitor on its grid from now on, and check it at once."""
+    """Put the monitor on its grid from now on, and check it at once; a heartbeat is waited for."""
+    if not monitor.probed:
+        heartbeats.expect_anew(monitor, now)
+        return
     first = from_ms(next_slot(monitor.pk, monitor.interval, to_ms(now)))
     Schedule.objects.filter(pk=monitor.pk).update(next_slot_at=first)
     State.objects.filter(pk=monitor.pk).update(sweep_at=now)
@@ -175,6 +190,8 @@ def _extra_slot(monitor: Monitor, at: datetime, cause: ExtraSlot.Cause) -> None:
 
 
 def _stop(monitor: Monitor, state: State, status: Status) -> StatusChange | None:
+    if not monitor.probed:
+        heartbeats.stop(monitor)
     Schedule.objects.filter(pk=monitor.pk).update(next_slot_at=None)
     monitor.extra_slots.all().delete()
     changed = None if state.status == status else move(monitor, state, status, _now())
@@ -204,4 +221,4 @@ def _restart_judging(state: State, now: datetime) -> None:
 def _forget(state: State) -> None:
     state.streak = state.undecided = 0
     state.streak_first = state.undecided_first = state.nodata_since = None
-    state.partial = False
+    state.partial = state.late = False

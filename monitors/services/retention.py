@@ -2,11 +2,28 @@
 
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Min
 
-from monitors.models import DayRollup, DeadLetter, Gap, HourRollup, RegionTrouble, Round
+from monitors.models import DayRollup, DeadLetter, Gap, HourRollup, IngestGap, RegionTrouble, Round
+from monitors.services.ingest import KEEP
 
 PIECE = 10_000  # rows in one statement: short locks, and a job that was behind catches up over some runs
+
+
+_CUT_LOGS = """
+DELETE FROM monitors_ping WHERE (heartbeat_id, n) IN (
+    SELECT heartbeat_id, n FROM monitors_heartbeat JOIN monitors_ping ON heartbeat_id = monitor_id
+    AND n <= pings - %s LIMIT %s
+)
+"""
+
+
+def cut_logs(keep: int) -> bool:
+    """Cut the logs of heartbeats to their newest `keep` pings each; returns whether there may be more to cut."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CUT_LOGS, [keep, PIECE])
+        return cursor.rowcount == PIECE
 
 
 def prune(before: datetime) -> int:
@@ -22,6 +39,7 @@ def prune(before: datetime) -> int:
     troubles = RegionTrouble.objects.filter(end__lt=before).values_list("pk", flat=True)[:PIECE]
     gone += RegionTrouble.objects.filter(pk__in=list(troubles)).delete()[0]
     gone += Gap.objects.filter(pk__in=list(gaps)).delete()[0]
+    gone += IngestGap.objects.filter(end__lt=before - KEEP).delete()[0]
     return gone + DeadLetter.objects.filter(pk__in=list(letters)).delete()[0]
 
 

@@ -4,6 +4,7 @@ import pkgutil
 from collections.abc import Iterator
 from functools import cached_property
 from importlib import import_module
+from types import ModuleType
 from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
@@ -14,19 +15,17 @@ class UnknownKindError(LookupError):
 
 
 class Registry(Generic[T]):
-    """The kinds of a package: every module in it with an attribute `KIND`, under the module's own name.
+    """The kinds of some packages: every module in them with an attribute `KIND`, under the module's own name.
 
     Modules are imported at first use, so a package may hold its registry beside its kinds."""
 
-    def __init__(self, package: str) -> None:
-        self.package = package
+    def __init__(self, *packages: str) -> None:
+        self.packages = packages
 
     @cached_property
     def _kinds(self) -> dict[str, T]:
-        path = import_module(self.package).__path__
-        names = sorted(info.name for info in pkgutil.iter_modules(path))
-        modules = {name: import_module(f"{self.package}.{name}") for name in names}
-        return {name: cast(T, module.KIND) for name, module in modules.items() if hasattr(module, "KIND")}
+        found = {name: module for package in self.packages for name, module in _modules(package)}
+        return {name: cast(T, module.KIND) for name, module in sorted(found.items()) if hasattr(module, "KIND")}
 
     def get(self, name: str) -> T:
         try:
@@ -47,3 +46,8 @@ class Registry(Generic[T]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._kinds
+
+
+def _modules(package: str) -> Iterator[tuple[str, ModuleType]]:
+    for info in pkgutil.iter_modules(import_module(package).__path__):
+        yield info.name, import_module(f"{package}.{info.name}")

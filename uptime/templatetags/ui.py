@@ -42,6 +42,8 @@ class Look:
 LOOKS = {
     "pending": Look("Pending", "circle-dashed", "unknown"),
     "checking": Look("Checking…", "loader-circle", "info", turning=True),
+    "waiting": Look("Waiting…", "loader-circle", "info", turning=True),
+    "late": Look("Late", "clock", "warn"),
     "up": Look("Up", "circle-check", "ok"),
     "down": Look("Down", "circle-x", "down"),
     "validating": Look("Validating", "refresh-cw", "warn"),
@@ -63,17 +65,26 @@ LOOKS = {
     "warning": Look("Warning", "triangle-alert", "warn"),
     "problem": Look("Problem", "circle-x", "down"),
     "unknown": Look("Not known", "circle-help", "unknown"),
+    # What pings say
+    "success": Look("Success", "circle-check", "ok"),
+    "fail": Look("Failure", "circle-x", "down"),
+    "start": Look("Start", "play", "info"),
+    "log": Look("Log", "info", "unknown"),
+    "ignored": Look("Ignored", "circle-dashed", "unknown"),
     "open": Look("Ongoing", "circle-x", "down"),
     "resolved": Look("Resolved", "circle-check", "ok"),
 }
 
 
 def look(status: str, flags=()) -> Look:
-    """What a status with its flags is shown as. A first failure, or a first check, says more than the status."""
+    """What a status with its flags is shown as. A first failure, a first check or being late says more than it."""
     if "confirming" in flags:
         return LOOKS["confirming"]
-    if status == "pending" and "checking" in flags:
-        return LOOKS["checking"]
+    for flag in ("checking", "waiting"):
+        if status == "pending" and flag in flags:
+            return LOOKS[flag]
+    if "late" in flags:
+        return LOOKS["late"]
     return LOOKS.get(status) or Look(str(status).capitalize(), "circle-help", "unknown")
 
 
@@ -81,7 +92,9 @@ def flags_of(state) -> set[str]:
     """The flags of a monitors.models.State that its badge shows."""
     found = {"confirming"} if state.confirming else set()
     if state.status == "pending" and (state.last_checked_at is None or state.last_checked_at < state.since):
-        found.add("checking")
+        found.add("checking" if state.monitor.probed else "waiting")
+    if state.late:
+        found.add("late")
     if state.partial and state.status in {"up", "validating"}:
         found.add("partial")
     return found
@@ -212,8 +225,8 @@ HATCH = ' fill="url(#hatch)"'  # a pattern of base.html; a stylesheet could not 
 
 
 @register.simple_tag
-def bars(recent, classes: str = "") -> SafeString:
-    """Recent rounds as bars, the newest right: response times in ms, -1 for down, -2 for no data."""
+def bars(recent, classes: str = "", noun: str = "checks") -> SafeString:
+    """Recent rounds (or what `noun` says) as bars, the newest right: times in ms, -1 for down, -2 for no data."""
     values = list(recent or [])[-BARS:]
     missing = BARS - len(values)
     slowest = max([value for value in values if value >= 0], default=0)
@@ -224,7 +237,7 @@ def bars(recent, classes: str = "") -> SafeString:
         classes,
         BARS * STEP - (STEP - WIDTH),
         HEIGHT,
-        _bars_in_words(values),
+        _bars_in_words(values, noun),
         SafeString("".join(drawn)),  # numbers and our own words
     )
 
@@ -244,16 +257,16 @@ def _bar(slot: int, kind: str, height: int, title: str = "", fill: str = "") -> 
     return f'<rect class="bar-{kind}" {place}{fill}>' + (f"<title>{title}</title></rect>" if title else "</rect>")
 
 
-def _bars_in_words(values: list[int]) -> str:
+def _bars_in_words(values: list[int], noun: str) -> str:
     if not values:
-        return "No checks yet"
+        return f"No {noun} yet"
     counted = [
         (sum(value >= 0 for value in values), "up"),
         (values.count(DOWN), "down"),
         (values.count(NODATA), "without data"),
     ]
     said = ", ".join(f"{count} {word}" for count, word in counted if count)
-    return f"Last {len(values)} checks: {said}"
+    return f"Last {len(values)} {noun}: {said}"
 
 
 @register.simple_tag
