@@ -83,7 +83,7 @@ class Monitors(MonitorView):
         responses={201: OpenApiResponse(words.ONE, "Made."), 422: words.INVALID, **words.COMMON},
     )
     def post(self, request):
-        monitor = self.body(request, _team(request)).save()
+        monitor = self.body(request, chosen_team(request)).save()
         return self.answer(request, monitor.pk, status.HTTP_201_CREATED)
 
 
@@ -170,7 +170,7 @@ def _host_is(host):
     return Q(kind__in=kinds, target__startswith=f"{join_port(host.lower(), None)}:")
 
 
-def _team(request):
+def chosen_team(request):
     """The team named in the body, of which the caller must be a member, or the caller's own."""
     name = request.data.get("team_name")
     if name is None:

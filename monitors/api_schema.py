@@ -233,29 +233,31 @@ def _shape(field):
 class MonitorSchema(AutoSchema):
     """Puts the objects into the document together with the first call that names them."""
 
+    components = staticmethod(components)
+
     def get_operation(self, path, path_regex, path_prefix, method, registry):
-        for name, part in components().items():
+        for name, part in self.components().items():
             component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part)
             registry.register_on_missing(component)
         return super().get_operation(path, path_regex, path_prefix, method, registry)
 
 
-def _ref(name):
+def ref(name):
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _errors(text, errors):
+def refusal(text, errors):
     return OpenApiResponse(
         {"type": "object", "properties": {"errors": {}}}, text, [OpenApiExample("error", {"errors": errors})]
     )
 
 
-ONE = {"type": "object", "properties": {"data": _ref("Monitor")}}
+ONE = {"type": "object", "properties": {"data": ref("Monitor")}}
 MANY = {
     "type": "object",
-    "properties": {"data": {"type": "array", "items": _ref("Monitor")}, "pagination": _ref("Pagination")},
+    "properties": {"data": {"type": "array", "items": ref("Monitor")}, "pagination": ref("Pagination")},
 }
-BODY = {"application/json": _ref("MonitorSettings")}
+BODY = {"application/json": ref("MonitorSettings")}
 ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="The monitor's `id`.")
 FILTERS = [
     OpenApiParameter("url", str, description="Only monitors of exactly this address."),
@@ -264,8 +266,8 @@ FILTERS = [
     OpenApiParameter("page", int, description="From 1 on."),
     OpenApiParameter("per_page", int, description="50 unless told otherwise, at most 250."),
 ]
-NO_TOKEN = _errors("No valid token.", "Invalid Team API token. How to find your Team API token: …")
-MISSING = _errors("There is none with this id, or it is not yours.", "Resource type monitor with id = 7 was not found")
-INVALID = _errors("A setting cannot be; the errors say which and why.", {"url": ["Can't be blank."]})
-TOO_MANY = _errors("Too many calls; `Retry-After` says how long to wait.", "Request was throttled.")
+NO_TOKEN = refusal("No valid token.", "Invalid Team API token. How to find your Team API token: …")
+MISSING = refusal("There is none with this id, or it is not yours.", "Resource type monitor with id = 7 was not found")
+INVALID = refusal("A setting cannot be; the errors say which and why.", {"url": ["Can't be blank."]})
+TOO_MANY = refusal("Too many calls; `Retry-After` says how long to wait.", "Request was throttled.")
 COMMON = {401: NO_TOKEN, 429: TOO_MANY}

@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from monitors import api, api_clones, api_history
+from monitors import api, api_clones, api_heartbeats, api_history
 from uptime.api import docs
 
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
         api_history.MonitorResponseTimes.as_view(),
         name="api_monitor_response_times",
     ),
+    path("api/v2/heartbeats", api_heartbeats.Heartbeats.as_view(), name="api_heartbeats"),
+    path("api/v2/heartbeats/<str:id>", api_heartbeats.OneHeartbeat.as_view(), name="api_heartbeat"),
     path("api/schema", SpectacularJSONAPIView.as_view(permission_classes=[]), name="schema"),
     path("api/docs", docs, name="api_docs"),
 ]

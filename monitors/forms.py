@@ -44,6 +44,7 @@ SECTIONS = {
         "when_blind",
     ],
 }  # fmt: skip
+JUDGED_SECTIONS = {"What to wait for": ["kind", "name", "target"], "When": SECTIONS["When"]}
 
 
 def default_of(name):
@@ -233,9 +234,9 @@ class MonitorForm(forms.Form):
     def sections(self):
         """Pairs of a title and its bound fields, for any template that shows forms."""
         rest = [name for name in self.options.fields if not any(name in names for names in SECTIONS.values())]
-        titles = dict.fromkeys([*SECTIONS, self.options.section])
-        for title in titles:
-            names = [*SECTIONS.get(title, ()), *(rest if title == self.options.section else ())]
+        known = JUDGED_SECTIONS if self.judged else SECTIONS
+        for title in dict.fromkeys([*known, self.options.section]):
+            names = [*known.get(title, ()), *(rest if title == self.options.section else ())]
             bound = [self[name] for name in names if name in self.fields or name in self.options.fields]
             if bound:
                 yield title, bound

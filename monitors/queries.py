@@ -21,7 +21,6 @@ from monitors.domain import verdict as rules
 from monitors.domain.availability import Interval, Uptime, uptime
 from monitors.domain.verdict import Status, Vote
 from monitors.domain.why import explain as in_words
-from monitors.judged.sentences import expectation
 from monitors.models import Monitor, Region, Round, StatusInterval, Tick
 from monitors.probes.base import Reason
 from monitors.queries_health import Open, doubted_at, open_troubles
@@ -47,7 +46,7 @@ CONFIRMING = Q(state__verdict__in=["up", "pending"], state__streak__gt=0) & ~Q(s
 WORST_FIRST = Case(
     When(state__status=Status.DOWN, then=0),
     When(state__status=Status.VALIDATING, then=1),
-    When(CONFIRMING, then=2),
+    When(CONFIRMING | Q(state__late=True), then=2),
     When(state__status=Status.NODATA, then=3),
     When(state__status=Status.PENDING, then=4),
     When(state__status=Status.UP, then=5),
@@ -100,11 +99,6 @@ class Row:
     @property
     def state(self):
         return self.monitor.state
-
-    @property
-    def what(self):
-        """What is watched: its target, or what is expected of a heartbeat."""
-        return self.monitor.target if self.monitor.probed else expectation(self.monitor.options)
 
 
 def monitor_rows(user, search="", status="all", sort="status", page=1):

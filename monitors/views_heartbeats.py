@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from monitors import queries, queries_heartbeats
+from monitors import availability, queries, queries_heartbeats
 from monitors.judged.heartbeat import Options
 from monitors.snippets import snippets
 
@@ -35,6 +35,7 @@ def page(request, monitor, version):
         "down_at": due and due + timedelta(seconds=monitor.options["grace"]),
         "runs": queries_heartbeats.runs(heartbeat),
         "uptimes": [(title, known[span][monitor.pk]) for title, span in queries.SPANS],
+        "days": availability.days(monitor, now),
         "incidents": queries.incidents(monitor),
         "reason": queries.reason_label(monitor.state.last_reason),
         "down": queries.down_count(request.user),

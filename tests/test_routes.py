@@ -13,8 +13,22 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Mail, Membership, Team, User
 from incidents.models import Incident, TimelineEntry, Transition
-from monitors.models import DeadLetter, ExtraSlot, Monitor, Region, Schedule, State, Status, StatusInterval
-from tests.factories import make_admin, make_incident, make_monitor, make_region, make_user, team_of
+from monitors.domain.heartbeat import PingKind
+from monitors.models import (
+    DeadLetter,
+    ExtraSlot,
+    Heartbeat,
+    Monitor,
+    Ping,
+    Region,
+    Schedule,
+    State,
+    Status,
+    StatusInterval,
+)
+from monitors.services import pings
+from monitors.services.pings import Arrival, Key
+from tests.factories import make_admin, make_heartbeat, make_incident, make_monitor, make_region, make_user, team_of
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +58,7 @@ ROUTES = {
     "monitors:list": SIGNED_IN,
     "monitors:rows": SIGNED_IN,
     "monitors:add": SIGNED_IN,
+    "monitors:schedule": SIGNED_IN,
     "monitors:bulk": SIGNED_IN,
     "monitors:restore_all": SIGNED_IN,
     "monitors:detail": TEAM,
@@ -54,6 +69,7 @@ ROUTES = {
     "monitors:pause": TEAM,
     "monitors:resume": TEAM,
     "monitors:check": TEAM,
+    "monitors:ping": TEAM,
     "monitors:restore": TEAM,
     "monitors:regions": SIGNED_IN,
     "monitors:regions_rows": SIGNED_IN,
@@ -68,6 +84,8 @@ ROUTES = {
     "api_monitor": TEAM,
     "api_monitor_sla": TEAM,
     "api_monitor_response_times": TEAM,
+    "api_heartbeats": SIGNED_IN,
+    "api_heartbeat": TEAM,
     "schema": ANYONE,
     "api_docs": ANYONE,
     # the project's own
@@ -135,6 +153,9 @@ class World:
         team = team_of(self.alice)
         said = {"regions": [self.region], "name": SECRET, "status": Status.UP, "created_by": self.alice}
         self.monitor = make_monitor(team, **said)
+        self.heartbeat = make_heartbeat(team, name=SECRET, created_by=self.alice)
+        key = Key(uuid=self.heartbeat.heartbeat.uuid)
+        pings.take(key, Arrival(PingKind.FAIL, self.alice.date_joined, body=SECRET.encode(), body_size=20))
         self.deleted = make_monitor(team, **said, deleted_at=self.alice.date_joined)
         self.incident = make_incident(self.monitor, summary=SECRET)
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
@@ -143,9 +164,10 @@ class World:
     def path(self, name, unknown=False):
         pk = {"incidents": self.incident.pk, "accounts": self.mail.pk}.get(name.split(":")[0], self.monitor.pk)
         pk = self.deleted.pk if name == "monitors:restore" else pk
+        pk = self.heartbeat.pk if name in {"monitors:ping", "api_heartbeat"} else pk
         pk = UNKNOWN if unknown else pk
         slug = "unknown" if unknown else self.region.slug
-        values = {"pk": pk, "id": pk, "slug": slug, "key": "abc-def", "uidb36": self.alice.pk.hex}
+        values = {"pk": pk, "id": pk, "n": 1, "slug": slug, "key": "abc-def", "uidb36": self.alice.pk.hex}
         return path_of(PATTERNS[name], values) + f"?id={self.monitor.pk}&id={self.deleted.pk}"
 
     def body(self):
@@ -182,6 +204,8 @@ class World:
             Incident.objects.filter(team=team),
             TimelineEntry.objects.filter(incident__team=team),
             *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),
+            Heartbeat.objects.filter(**mine),
+            Ping.objects.filter(heartbeat__monitor__team=team),
             Region.objects.all(),
             Mail.objects.filter(pk=self.mail.pk),
             DeadLetter.objects.all(),

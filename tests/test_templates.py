@@ -11,8 +11,12 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.template.loader import get_template, render_to_string
 from django.urls import reverse
+from django.utils import timezone
 
-from tests.factories import make_admin, make_incident, make_monitor, make_region, team_of
+from monitors.domain.heartbeat import PingKind
+from monitors.services import pings
+from monitors.services.pings import Arrival, Key
+from tests.factories import make_admin, make_heartbeat, make_incident, make_monitor, make_region, team_of
 
 TEMPLATES = settings.BASE_DIR / "templates"
 PAGES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))
@@ -99,7 +103,21 @@ OWN = [
     "monitors:list", "monitors:add", "monitors:rows", "monitors:regions", "monitors:welcome", "incidents:list",
     "accounts:profile", "accounts:mailbox", "account_change_password",
 ]  # fmt: skip
+OF_A_HEARTBEAT = ["monitors:detail", "monitors:edit", "monitors:summary"]
 OF_ONE = ["monitors:detail", "monitors:edit", "monitors:delete", "monitors:summary"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", [*OF_A_HEARTBEAT, "monitors:ping"])
+def test_a_page_of_a_heartbeat_has_nothing_inline(client, name):
+    admin = make_admin()
+    job = make_heartbeat(team_of(admin))
+    pings.take(Key(uuid=job.heartbeat.uuid), Arrival(PingKind.FAIL, timezone.now(), body=b"<b>", body_size=3))
+    client.force_login(admin)
+    page = client.get(reverse(name, args=[job.pk, 1] if name == "monitors:ping" else [job.pk])).content.decode()
+    read = Inline(page)
+    assert read.found == []
+    assert sorted(read.ids) == sorted(set(read.ids)), "an id must be unique on its page"
 
 
 @pytest.mark.django_db

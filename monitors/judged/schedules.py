@@ -62,6 +62,9 @@ def following(options: Mapping[str, Any]) -> Callable[[Ms], Ms | None]:
     return following_one
 
 
+_SINGLE = {60: "minute", 3_600: "hour", 86_400: "day"}
+
+
 def rhythm(options: Mapping[str, Any]) -> int:
     """About how many seconds lie between two times of an expression."""
     first = following(options)(to_ms(A_MONDAY))
@@ -76,7 +79,7 @@ def zone_of(options: Mapping[str, Any]) -> ZoneInfo:
 def in_words(options: Mapping[str, Any]) -> str:
     """The schedule as a sentence without its full stop."""
     if options["schedule"] == PERIOD:
-        return f"Every {words(options['period'])}"
+        return f"Every {_SINGLE.get(options['period']) or words(options['period'])}"
     zone, expression = options.get("time_zone") or "UTC", options["expression"]
     if options["schedule"] == CRON:
         return f"{CronSim(_plain(expression), A_MONDAY).explain()} ({zone})"

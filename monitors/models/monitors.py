@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import Team, User
 from monitors.domain.slots import lateness, watermark
 from monitors.domain.verdict import Policy, Quorum, Status
+from monitors.judged.sentences import expectation
 from monitors.models.regions import Region
 from monitors.probes.kinds import KINDS, is_probed, probed_kinds
 from uptime.lib.fields import EncryptedJSONField
@@ -101,6 +102,11 @@ class Monitor(models.Model):
     def probed(self):
         """Whether regions look at it."""
         return is_probed(KINDS.get(self.kind))
+
+    @property
+    def what(self):
+        """What is watched, as a line: its target, or what is expected of a heartbeat."""
+        return self.target if self.probed else expectation(self.options)
 
     @property
     def all_options(self):

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import get_resolver
 
-from monitors.probes.kinds import KINDS
+from monitors.probes.kinds import KINDS, probed_kinds
 from monitors.serializers import ABSENT
 from monitors.wire import option_name
 from tests.factories import make_region, make_user
@@ -141,7 +141,7 @@ def test_the_handbook_names_our_own_attributes_and_those_we_do_not_have():
     ours, differing = text.partition("What differs")[0], text.partition("What we do not have yet")[2]
     assert set(re.findall(r"^\| `(\w+)` \|", ours, re.MULTILINE)) == OURS
     ignored = differing.partition("* A monitor keeps")[0]
-    settings = {name for kind in KINDS for name in map(option_name, kind.Options.base_fields)} | {"port"}
+    settings = {name for kind in probed_kinds() for name in map(option_name, kind.Options.base_fields)} | {"port"}
     for name in set(ABSENT) - settings:
         assert f"`{name}`" in ignored or (name.startswith("maintenance_") and "`maintenance_*`" in ignored), name
     assert f"more than {CALLS_PER_MINUTE} calls" in text

@@ -84,7 +84,7 @@ def test_the_next_time_is_always_later_and_always_the_same(expression, after, zo
 
 
 WORDS = {
-    ("period", ""): "Every 1 h",
+    ("period", ""): "Every hour",
     ("cron", "30 2 * * 1-5"): "At 02:30 on Monday through Friday (Europe/Berlin)",
     ("cron", "@daily"): "At 00:00 every day (Europe/Berlin)",
     ("oncalendar", "Mon..Fri 02:30"): "Mon..Fri 02:30 (Europe/Berlin)",
