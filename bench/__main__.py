@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import floor, measure
+from bench import pings as heartbeats
 from bench.installation import COLUMNS, Installation
 from bench.target import Target
 
@@ -141,6 +142,12 @@ def _second(installation: Installation, claimed: int, seconds: int = 10) -> list
     return [f"{1000 * (after[role] - before[role]) / seconds:.1f}" for role in COLUMNS]
 
 
+def pings(bench: Bench) -> None:
+    """Jobs that report in, as fast as they are answered."""
+    for line in heartbeats.measure(bench.installation, bench.options.seconds).lines():
+        bench.say(line)
+
+
 def soak(bench: Bench) -> None:
     """20,000 monitors every 30 s for ten minutes: missed slots, delay, disk per day, memory."""
     installation, options = bench.installation, bench.options
@@ -159,7 +166,9 @@ def soak(bench: Bench) -> None:
     installation.unload()
 
 
-PARTS: dict[str, Callable[[Bench], None]] = {each.__name__: each for each in (memory, http, https, hanging, idle, soak)}
+PARTS: dict[str, Callable[[Bench], None]] = {
+    each.__name__: each for each in (memory, http, https, hanging, idle, pings, soak)
+}
 DEFAULT = [name for name in PARTS if name != "soak"]
 
 
