@@ -19,7 +19,18 @@ from django.utils.text import Truncator
 from django_celery_beat import models as beat
 from django_celery_beat.admin import PeriodicTaskAdmin
 
-from monitors.models import DeadLetter, Monitor, Region, RegionTrouble, RegionWorker, Schedule, State, Tick
+from monitors.models import (
+    DeadLetter,
+    Heartbeat,
+    IngestGap,
+    Monitor,
+    Region,
+    RegionTrouble,
+    RegionWorker,
+    Schedule,
+    State,
+    Tick,
+)
 from uptime import actions
 
 TICKS_SHOWN = 200
@@ -63,6 +74,14 @@ class ScheduleInline(ReadOnly, admin.TabularInline):
     fields = ("next_slot_at",)
 
 
+class HeartbeatInline(ReadOnly, admin.TabularInline):
+    """What is known of a heartbeat's pings; its addresses are secrets of its team."""
+
+    model = Heartbeat
+    can_delete = False
+    fields = ("pings", "last_ping_at", "due_at", "look_at", "expected_from")
+
+
 class StateInline(ReadOnly, admin.StackedInline):
     model = State
     can_delete = False
@@ -85,7 +104,7 @@ class MonitorAdmin(admin.ModelAdmin):
     search_fields = ["name", "target", "team__name", "created_by__username"]
     search_help_text = "Name, address, team or who made it"
     actions = ["pause", "resume", "check_now", "restore"]
-    inlines = [StateInline, ScheduleInline]
+    inlines = [StateInline, ScheduleInline, HeartbeatInline]
     fieldsets = [
         (None, {"fields": ["name", "kind", "target", "team", "created_by", "links"]}),
         ("When", {"fields": ["interval", "timeout_ms", "paused"]}),
@@ -146,7 +165,9 @@ class MonitorAdmin(admin.ModelAdmin):
 
     @admin.display(description="elsewhere")
     def links(self, monitor):
-        links = [(reverse("admin:monitors_monitor_ticks", args=[monitor.pk]), f"Latest {TICKS_SHOWN} ticks")]
+        links = []
+        if monitor.probed:
+            links.append((reverse("admin:monitors_monitor_ticks", args=[monitor.pk]), f"Latest {TICKS_SHOWN} ticks"))
         if monitor.deleted_at is None:
             links.append((reverse("monitors:detail", args=[monitor.pk]), "Dashboard (members of its team)"))
             links.append((reverse("monitors:edit", args=[monitor.pk]), "Edit (members of its team)"))
@@ -260,6 +281,13 @@ class RegionTroubleAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = [("end", admin.EmptyFieldListFilter), "kind", "region", "start"]
     list_select_related = ["region"]
     fields = ["region", "kind", ("start", "end"), ("doubted_from", "clean_since"), "detail"]
+
+
+@admin.register(IngestGap)
+class IngestGapAdmin(ReadOnly, admin.ModelAdmin):
+    """When we could not take pings, so that nobody was called down for it."""
+
+    list_display = ["start", "end"]
 
 
 @admin.register(DeadLetter)

@@ -3,6 +3,7 @@
 Options appear under the wire's name where it has one (NAMES), and under the name of their form field otherwise.
 """
 
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -45,7 +46,7 @@ def resource(monitor):
 def attributes(monitor):
     state, heartbeat = monitor.state, monitor.heartbeat
     where = queries_heartbeats.addresses(monitor)
-    options = {**Options.defaults(), **monitor.options}
+    options = {**_defaults(), **monitor.options}
     return {
         **ABSENT,
         "url": where.better_stack,
@@ -67,6 +68,11 @@ def attributes(monitor):
         "created_at": iso(monitor.created_at),
         "updated_at": iso(monitor.updated_at),
     }
+
+
+@cache
+def _defaults():
+    return Options.defaults()
 
 
 class HeartbeatBody:

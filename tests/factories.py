@@ -65,13 +65,13 @@ def make_monitor(team, *, regions=(), status=Status.PENDING, since=None, state=N
     return monitor
 
 
-def make_heartbeat(team, *, now=None, options=None, **fields):
+def make_heartbeat(team, *, now=None, options=None, created_by=None, **fields):
     """A job that is expected every hour with ten minutes of grace, made the way people make them."""
     chosen = HeartbeatOptions.of({"period": 3_600, "grace": 600, **(options or {})})
     assert chosen.is_valid(), chosen.errors
     values = {"kind": "heartbeat", "name": "Backup", "target": "backup", **KIND.columns(chosen.cleaned_data), **fields}
     with transaction.atomic():
-        monitor = edit.create(team, None, values)
+        monitor = edit.create(team, created_by, values)
     if now:
         Heartbeat.objects.filter(pk=monitor.pk).update(expected_from=now)
         StatusInterval.objects.filter(monitor=monitor).update(start=now)

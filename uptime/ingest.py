@@ -55,12 +55,17 @@ class Ingest:
         self.site = site
 
     def __call__(self, environ: Environ, respond: Respond) -> Iterable[bytes]:
-        if not environ["PATH_INFO"].startswith(PREFIXES):
+        path = environ["PATH_INFO"]
+        if not path.startswith(PREFIXES):
             return self.site(environ, respond)
         at = datetime.now(UTC)
-        if environ["PATH_INFO"] == SELF:
+        if path == SELF:
             return _send(_heard_ourselves(environ, at), environ, respond)
-        call = read(environ["PATH_INFO"], environ.get("QUERY_STRING", ""), environ.get("HTTP_AUTHORIZATION", ""))
+        call = read(
+            path.encode("latin-1", "replace").decode(errors="replace"),
+            environ.get("QUERY_STRING", ""),
+            environ.get("HTTP_AUTHORIZATION", ""),
+        )
         if call is None:
             return self.site(environ, respond)
         answer = call if isinstance(call, Answer) else _answer(call, environ, at)

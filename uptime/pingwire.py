@@ -9,13 +9,14 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from monitors.domain.heartbeat import PingKind
 from monitors.services.pings import Key
 
 MOST_KUMA_MS = 100_000_000_000
+MOST_PARAMETERS = 50
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _KINDS = {"start": PingKind.START, "fail": PingKind.FAIL, "log": PingKind.LOG}
@@ -77,11 +78,14 @@ class Call:
 
 
 def read(path: str, query: str, authorization: str = "") -> Call | Answer | None:
-    """What is meant by an address; None when it is none of those that jobs ping."""
+    """What is meant by an address, decoded as WSGI does it; None when it is none of those that jobs ping."""
     for prefix, reader in READERS:
         if path.startswith(prefix):
-            parts = [unquote(part) for part in path[len(prefix) :].removesuffix("/").split("/")]
-            return reader(parts, parse_qs(query, keep_blank_values=True, max_num_fields=50), authorization)
+            try:
+                asked = parse_qs(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+            except ValueError:
+                return BAD_URL
+            return reader(path[len(prefix) :].removesuffix("/").split("/"), asked, authorization)
     return None
 
 

@@ -11,10 +11,10 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from monitors.admin import TICKS_SHOWN
-from monitors.models import DeadLetter, ExtraSlot, Monitor, Region, RegionTrouble, RegionWorker, Tick
+from monitors.models import DeadLetter, ExtraSlot, IngestGap, Monitor, Region, RegionTrouble, RegionWorker, Tick
 from monitors.probes.kinds import KINDS
 from monitors.services.partitions import ensure_partitions
-from tests.factories import make_admin, make_monitor, make_region, make_user, team_of
+from tests.factories import make_admin, make_heartbeat, make_monitor, make_region, make_user, team_of
 from tests.monitors.test_forms import Knock
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +128,22 @@ def test_a_monitor_shows_its_settings_state_and_schedule(client, monitor):
     page = client.get(f"{LIST}{monitor.pk}/change/").content.decode()
     for words in ("method: HEAD", "Eu West", "Next slot at", "Judged until", f"{LIST}{monitor.pk}/ticks/"):
         assert words in page
+
+
+def test_a_heartbeat_shows_what_is_known_of_its_pings_and_not_where_to_ping_it(client, team):
+    job = make_heartbeat(team)
+    page = client.get(f"/admin/monitors/monitor/{job.pk}/change/").content.decode()
+    assert "Look at" in page
+    assert "/ticks/" not in page
+    assert str(job.heartbeat.uuid) not in page
+    assert job.heartbeat.token not in page
+
+
+def test_times_in_which_no_ping_could_be_taken_can_be_read_and_not_made(client, root):
+    now = timezone.now()
+    IngestGap.objects.create(start=now - timedelta(minutes=5), end=now)
+    assert client.get("/admin/monitors/ingestgap/").status_code == 200
+    assert client.get("/admin/monitors/ingestgap/add/").status_code == 403
 
 
 def test_secrets_are_named_but_never_shown(client, monitor):

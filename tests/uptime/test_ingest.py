@@ -4,6 +4,7 @@ import http.client
 import statistics
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -139,6 +140,17 @@ def test_a_failure_opens_an_incident_and_a_success_ends_it(site, job):
     incident = Incident.objects.get()
     assert incident.summary == "The job said it failed: exit code 3"
     assert incident.resolved_at
+
+
+def test_pings_at_the_same_time_are_counted_one_by_one(site, job):
+    """The first ones are judged, one after the other; those that follow are one statement each."""
+    url = site + path_of(job, "uuid")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: requests.post(url, data=str(number), timeout=30), range(64)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert sorted(Ping.objects.values_list("n", flat=True)) == list(range(1, 65))
+    assert {ping.text for ping in Ping.objects.all()} == {str(number) for number in range(64)}
+    assert Heartbeat.objects.get(pk=job.pk).pings == 64
 
 
 def test_everything_else_is_the_sites(site):

@@ -79,6 +79,7 @@ REFUSED = {
     "/api/v1/heartbeat/t0k/start": (404, "not found"),
     "/api/v1/heartbeat/t0k/256": (400, "invalid url format"),
     "/heartbeat/t0k/fail": (404, "not found"),
+    f"/ping/{ID}?{'&'.join('a=1' for _ in range(51))}": (400, "invalid url format"),
     "/api/push/": (404, NO_MONITOR),
     "/api/push/t0k/x": (404, NO_MONITOR),
     "/api/push/t0k?ping=-1": (404, {"ok": False, "msg": "Invalid ping value. Must be between 0 and 100000000000 ms."}),
