@@ -209,12 +209,13 @@ def test_what_is_unknown_and_what_is_deleted_take_the_same_time(site, job):
     actions.delete(job)
     spent = {known: [], unknown: []}
     with requests.Session() as session:
-        for number in range(40):
+        for number in range(60):
             for path in (known, unknown) if number % 2 else (unknown, known):
                 start = time.perf_counter()
                 session.get(site + path, timeout=10)
                 spent[path].append(time.perf_counter() - start)
-    ours, nobodys = (statistics.median(times) for times in spent.values())
+    # The quickest ones: what else this machine does only ever adds to them.
+    ours, nobodys = (statistics.mean(sorted(times)[:10]) for times in spent.values())
     assert 0.5 < ours / nobodys < 2
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from incidents import services as incidents
@@ -206,6 +207,18 @@ def test_what_is_deleted_or_unknown_does_not_exist(job):
     for key in [*keys, Key(uuid=uuid.uuid4()), Key(token="nobody"), Key(ping_key="none", slug=job.target)]:
         assert pings.take(key, Arrival(SUCCESS, NOON)) is None
     assert Ping.objects.count() == 0
+
+
+def test_what_is_deleted_is_asked_for_in_no_other_way_than_what_never_was(job):
+    """Nobody learns from the time of an answer that there was such a heartbeat."""
+    known, never = Key(uuid=job.heartbeat.uuid), Key(uuid=uuid.uuid4())
+    edit.delete(job)
+    asked = []
+    for key in (known, never):
+        with CaptureQueriesContext(connection) as queries:
+            assert pings.take(key, Arrival(SUCCESS, NOON)) is None
+        asked.append([each["sql"].replace(str(key.uuid), "…").replace(key.uuid.hex, "…") for each in queries])
+    assert asked[0] == asked[1]
 
 
 # Paused ---------------------------------------------------------------------------------------------------------------
