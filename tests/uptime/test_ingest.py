@@ -10,8 +10,11 @@ from contextlib import closing
 import pytest
 import redis
 import requests
+from betterstack.uptime import BearerAuth, PaginatedAPI
+from betterstack.uptime.objects import Heartbeat as BetterStackHeartbeat
 from django.conf import settings
-from healthchecks_io import Client as HealthchecksClient
+from rest_framework_simplejwt.tokens import AccessToken
+from runchecked import HealthCheckedContext
 
 from incidents.models import Incident
 from monitors.models import Heartbeat, Monitor, Ping, Pulse, State
@@ -234,18 +237,33 @@ def test_a_heartbeat_takes_so_many_pings_a_minute(site, job):
     assert Ping.objects.count() == 2
 
 
-# A client of theirs ---------------------------------------------------------------------------------------------------
-def test_the_public_client_of_healthchecks_pings_us_as_it_pings_them(site, job):
-    heartbeat = Heartbeat.objects.get(pk=job.pk)
-    with HealthchecksClient(ping_key=job.team.ping_key, ping_url=f"{site}/ping/") as client:
-        assert client.start_ping(uuid=str(heartbeat.uuid)) == (True, "OK")
-        assert client.success_ping(uuid=str(heartbeat.uuid), data="all well") == (True, "OK")
-        assert client.fail_ping(slug=job.target, data="disk full") == (True, "OK")
-        assert client.exit_code_ping(0, slug=job.target) == (True, "OK")
-    log = [(ping.kind, ping.exit_code, ping.text) for ping in Ping.objects.order_by("n")]
-    assert log == [("start", None, ""), ("success", None, "all well"), ("fail", None, "disk full"), ("success", 0, "")]
-    assert Ping.objects.get(n=2).duration_ms is not None
-    assert State.objects.get(pk=job.pk).status == "up"
+# Clients of theirs ----------------------------------------------------------------------------------------------------
+def test_a_public_client_of_healthchecks_pings_us_as_it_pings_them(site, job):
+    """runchecked runs a command, and reports how it ended with what it said."""
+    url = f"{site}/ping/{Heartbeat.objects.get(pk=job.pk).uuid}"
+    for words in (["echo", "all well"], ["sh", "-c", "echo disk full; exit 3"]):
+        with HealthCheckedContext(url, enable_tty_output=False) as context:
+            context.run(words)
+    good, bad = Ping.objects.order_by("n")
+    assert (good.kind, good.method) == ("success", "POST")
+    assert "all well" in good.text
+    assert bad.kind == "fail"
+    assert "disk full" in bad.text
+    assert State.objects.get(pk=job.pk).status == "down"
+
+
+def test_a_public_client_of_better_stack_makes_a_heartbeat_and_finds_its_address(site):
+    alice = make_user("alice")
+    api = PaginatedAPI(f"{site}/api/v2/", BearerAuth(str(AccessToken.for_user(alice))))
+    made = BetterStackHeartbeat.new(api, name="Nightly backup", period=86_400, grace=3_600)
+    assert requests.get(f"{site}/api/v1/heartbeat/{made.url.rsplit('/')[-1]}", timeout=5).status_code == 200
+    [found] = BetterStackHeartbeat.get_all_instances(api)
+    assert (found.name, found.period, found.grace, found.status) == ("Nightly backup", 86_400, 3_600, "up")
+    found.grace = 60
+    found.save()
+    assert Monitor.objects.get().options["grace"] == 60
+    found.delete()
+    assert list(BetterStackHeartbeat.get_all_instances(api)) == []
 
 
 # Listening to ourselves -----------------------------------------------------------------------------------------------
