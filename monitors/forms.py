@@ -347,8 +347,13 @@ class MonitorForm(forms.Form):
 
 
 def choices():
-    """The types to choose from, the usual one first."""
-    return [(each.name, each.label) for each in sorted(KINDS, key=lambda kind: (kind.name != DEFAULT_KIND, kind.label))]
+    """The types to choose from."""
+    return [(each.name, each.label) for each in sorted(KINDS, key=usual_first)]
+
+
+def usual_first(kind):
+    """The order in which types are listed."""
+    return kind.name != DEFAULT_KIND, kind.label
 
 
 def _texts(posted, name):

@@ -1,8 +1,8 @@
 """docs/checks.md, written from the kinds themselves: `manage.py checks` prints it, a test compares."""
 
-from monitors.forms import choices
+from monitors.forms import usual_first
 from monitors.probes.base import Reason
-from monitors.probes.kinds import KINDS
+from monitors.probes.kinds import probed_kinds
 from monitors.wire import wire_name
 
 INTRO = """# What can be checked
@@ -14,7 +14,7 @@ Whatever the type: every check has one deadline over everything, name look-up in
 any other. A failure other than a timeout is tried once more after a second, with a fresh connection. The region itself
 looks a name up, every address it leads to must be a public one, and only those very addresses are connected to.
 [Private networks](configuration.md) are watched where the operator allows it. What the region failed to do is "no
-data", never down.
+data", never down. Jobs that report in are not checked; they have [a page of their own](heartbeats.md).
 
 Ports: websites, WebSockets and gRPC services are watched on any port that a browser would go to too. The other types
 also look at the usual ports of mail, databases, directories and remote access, but send nothing of yours there: a
@@ -29,7 +29,7 @@ ROW = "| {} | `{}` | {} | {} |"
 
 def checks_page():
     """The page as Markdown."""
-    kinds = [KINDS.get(name) for name, _ in choices()]
+    kinds = sorted(probed_kinds(), key=usual_first)
     return "\n".join([INTRO, *map(_kind, kinds), _reasons()])
 
 

@@ -188,6 +188,7 @@ SWITCH = {
     "hx-trigger": "change",
     "hx-target": "#settings",
     "hx-select": "#settings",
+    "hx-select-oob": "#form-title",
     "hx-swap": "outerHTML",
 }
 

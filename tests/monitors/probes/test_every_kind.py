@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitors.domain.verdict import Vote
 from monitors.probes.base import Reason
-from monitors.probes.kinds import KINDS
+from monitors.probes.kinds import probed_kinds
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of
 from tests.servers import NameServer, Server, tripwire
@@ -30,7 +30,7 @@ ASKED = {
     "http": {"keyword": "welcome"},
 }
 STREAMS = sorted(set(SHAPES) - {"udp"})
-each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+each_kind = pytest.mark.parametrize("kind", probed_kinds(), ids=lambda kind: kind.name)
 
 
 def target_of(kind, host, port):
