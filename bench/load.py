@@ -35,7 +35,7 @@ def targets(wanted: dict[str, int]) -> Iterator[str]:
 
 
 def make(team: Team, region: Region, urls: list[str], interval: int) -> None:
-    """Monitors with the rows `edit.create` makes for one, in bulk; their schedule follows."""
+    """Monitors that are up already, with the rows `edit.create` makes for one, in bulk; their schedule follows."""
     now = from_ms(now_ms())
     monitors = Monitor.objects.bulk_create(
         Monitor(team=team, name=url[:100], target=url, interval=interval, timeout_ms=default_timeout(interval))
@@ -44,9 +44,11 @@ def make(team: Team, region: Region, urls: list[str], interval: int) -> None:
     Monitor.regions.through.objects.bulk_create(
         Monitor.regions.through(monitor_id=monitor.pk, region_id=region.pk) for monitor in monitors
     )
-    State.objects.bulk_create(State(monitor=monitor, since=now) for monitor in monitors)
+    State.objects.bulk_create(
+        State(monitor=monitor, since=now, status=Status.UP, verdict=Status.UP) for monitor in monitors
+    )
     StatusInterval.objects.bulk_create(
-        StatusInterval(monitor=monitor, status=Status.PENDING, start=now) for monitor in monitors
+        StatusInterval(monitor=monitor, status=Status.UP, start=now) for monitor in monitors
     )
 
 
