@@ -138,7 +138,7 @@ class HttpKind:
         return str(check_url(text, guard=Guard(allow_private=allow_private)))
 
     def probe(self, check: Check, guard: Guard) -> Steps:
-        request = _first_request(check_url(check.target, guard=guard), check.options)
+        request = _first_request(_url(check.target, guard), check.options)
         follow = check.options.get("follow_redirects", True)
         for _ in range(MAX_REDIRECTS + 1):
             answer = yield request
@@ -255,6 +255,11 @@ def describe(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
+
+
+@lru_cache(maxsize=16_384)  # targets stay the same from check to check
+def _url(text: str, guard: Guard) -> URL:
+    return check_url(text, guard=guard)
 
 
 @lru_cache(maxsize=1024)

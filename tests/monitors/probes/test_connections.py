@@ -250,6 +250,14 @@ def test_an_unknown_authority_is_not_trusted(prober, authority):
         assert prober.probe(website.url).reason is Reason.TLS_UNTRUSTED
 
 
+@pytest.mark.parametrize("curve", ["X25519", "prime256v1", "secp384r1", "secp521r1"])
+def test_a_server_may_insist_on_any_of_the_usual_curves(make_prober, authority, curve):
+    context = authority.context("127.0.0.1")
+    context.set_ecdh_curve(curve)
+    with Target(tls=context) as target:
+        assert make_prober(ca_file=authority.ca_file).probe(f"{target.url}/").vote is Vote.UP
+
+
 def test_no_common_cipher_is_a_tls_failure(prober):
     with Target(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)) as website:  # it has no certificate at all
         outcome = prober.probe(website.url)
