@@ -14,8 +14,10 @@ from uptime.lib.crypto import seal
 
 logger = logging.getLogger(__name__)
 
-GATHER = 0.25  # seconds an outcome waits for company
-PART = 200  # outcomes in one message
+GATHER = 0.25  # seconds an outcome waits for company ...
+GATHER_BUSY = 1.0  # ... and while many come, so that the centre has fewer and fuller messages to store
+BUSY = 80  # outcomes a second that are many
+PART = 500  # outcomes in one message
 KEEP = 50_000  # outcomes kept while the broker is away; the oldest go first, and the centre accounts for them
 RETRY = 1.0  # seconds between two tries
 
@@ -56,9 +58,11 @@ class Sender:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        patience = GATHER
         while not self._stopping.is_set() or self._waiting:
-            self._wake.wait(GATHER)
+            self._wake.wait(patience)
             self._wake.clear()
+            patience = GATHER_BUSY if len(self._waiting) > BUSY * patience else GATHER
             while self._waiting:
                 part = self._next_part()
                 if not self._publish(part):

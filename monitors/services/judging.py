@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from monitors.domain import verdict as rules
@@ -55,9 +55,15 @@ class Doubt:
         return region == self.region and self.start <= slot and (self.end is None or slot < self.end)
 
 
-def known_regions() -> list[int]:
-    """The key of a tick is monitor, region and slot: naming regions too, a moment is found without reading a day."""
-    return list(Region.objects.values_list("pk", flat=True))
+def open_ticks(monitor_ids: Sequence[int]) -> QuerySet[Tick]:
+    """The ticks of slots not accounted for, each monitor from its own moment on.
+
+    The key of a tick is monitor, region and slot: naming the regions too, they are found without reading a whole day.
+    """
+    regions = list(Region.objects.order_by().values_list("pk", flat=True))
+    return Tick.objects.filter(
+        monitor_id__any_of=monitor_ids, region_id__any_of=regions, slot__gt=F("monitor__state__accounted_until")
+    ).order_by()
 
 
 @dataclass
@@ -116,7 +122,7 @@ def lock_states(monitor_ids: Collection[int]) -> list[State]:
 
     The monitors are read after the locks are there: a join would show them as they were before the wait for an edit.
     """
-    states = list(State.objects.select_for_update().filter(monitor_id__in=monitor_ids).order_by("monitor_id"))
+    states = list(State.objects.select_for_update().filter(monitor_id__any_of=list(monitor_ids)).order_by("monitor_id"))
     monitors = Monitor.objects.alive().in_bulk([state.pk for state in states])
     alive = [state for state in states if state.pk in monitors]
     for state in alive:
@@ -130,7 +136,7 @@ def load_cases(states: Sequence[State]) -> list[Case]:
     assigned = assigned_regions(ids)
     cases = {state.pk: Case(state, state.monitor, assigned[state.pk]) for state in states}
     since = min((state.accounted_until for state in states), default=timezone.now())
-    ticks = Tick.objects.filter(monitor_id__in=ids, slot__gt=since).values_list(
+    ticks = open_ticks(ids).values_list(
         "monitor_id",
         "region_id",
         "slot",
@@ -149,19 +155,19 @@ def load_cases(states: Sequence[State]) -> list[Case]:
     doubts = doubts_since(since)
     for case in cases.values():
         case.doubts = doubts
-    waiting = ExtraSlot.objects.filter(monitor_id__in=ids).values_list("monitor_id", "slot", "claimed_at")
+    waiting = ExtraSlot.objects.filter(monitor_id__any_of=ids).values_list("monitor_id", "slot", "claimed_at")
     for pk, slot, claimed_at in waiting:
         (cases[pk].extra if claimed_at else cases[pk].planned).append(to_ms(slot))
-    for pk, next_slot_at in Schedule.objects.filter(monitor_id__in=ids).values_list("monitor_id", "next_slot_at"):
+    for pk, next_slot_at in Schedule.objects.filter(monitor_id__any_of=ids).values_list("monitor_id", "next_slot_at"):
         cases[pk].claimed_until = to_ms(next_slot_at) if next_slot_at else 0
-    for gap in Gap.objects.filter(monitor_id__in=ids, end__gt=since).order_by("start"):
+    for gap in Gap.objects.filter(monitor_id__any_of=ids, end__gt=since).order_by("start"):
         cases[gap.monitor_id].gaps.append(gap)
     return list(cases.values())
 
 
 def _load_eligible(cases: Mapping[int, Case], since: datetime) -> None:
     """Who may vote in the rounds that not every assigned region takes part in; who has left will not vote any more."""
-    found = Round.objects.filter(monitor_id__in=cases, slot__gt=since)
+    found = Round.objects.filter(monitor_id__any_of=list(cases), slot__gt=since)
     rows = list(found.values_list("monitor_id", "slot", "eligible", "stand_ins"))
     present = frozenset(Region.objects.values_list("pk", flat=True)) if any(row[3] for row in rows) else frozenset()
     for pk, slot, eligible, stand_ins in rows:

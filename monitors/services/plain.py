@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from django.db.models import BooleanField, ExpressionWrapper, F, Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from monitors.domain import verdict as rules
 from monitors.domain.slots import Ms, lateness, next_slot, watermark
 from monitors.domain.verdict import Policy, Quorum, Status, Vote
-from monitors.models import ExtraSlot, Gap, Monitor, PlainRound, Round, State, Tick
+from monitors.models import ExtraSlot, Gap, Monitor, PlainRound, Round, State
 from monitors.services.dispatch import assigned_regions
-from monitors.services.judging import CLOCK_AHEAD_MS, SETTLE_MS, bar, doubts_since, known_regions
+from monitors.services.judging import CLOCK_AHEAD_MS, SETTLE_MS, bar, doubts_since, open_ticks
 from monitors.times import from_ms
 from uptime.lib.sql import EpochMs
 
@@ -120,13 +120,8 @@ def close(standings: Iterable[Standing], sites: dict[int, Site], now: Ms) -> set
 def _look(standings: Sequence[Standing]) -> None:
     """Read the votes of all slots not accounted for, each monitor from its own moment on."""
     by_id = {each.monitor: each for each in standings}
-    ticks = Tick.objects.filter(
-        monitor_id__any_of=list(by_id),
-        region_id__any_of=known_regions(),
-        slot__gt=F("monitor__state__accounted_until"),
-    )
     columns = ("region_id", EpochMs("slot"), "vote", "config_version", "response_ms", EpochMs("started_at"), "detail")
-    for pk, *facts in ticks.order_by().values_list("monitor_id", *columns):
+    for pk, *facts in open_ticks(list(by_id)).values_list("monitor_id", *columns):
         by_id[pk].seen.append(Sight(*facts))
 
 

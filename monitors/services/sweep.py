@@ -32,7 +32,7 @@ def sweep(now: datetime, most: int = SWEEP) -> tuple[Recorded, bool]:
     )
     changes = judge_cases(load_cases(states), to_ms(now))
     # A region that still owes results is looked at again soon, not in every pass.
-    State.objects.filter(pk__in=ids, sweep_at__lte=now).update(sweep_at=from_ms(to_ms(now) + LOOK_AGAIN_MS))
+    State.objects.filter(pk__any_of=ids, sweep_at__lte=now).update(sweep_at=from_ms(to_ms(now) + LOOK_AGAIN_MS))
     return Recorded(changes, {state.monitor.team_id for state in states}), len(ids) == most
 
 

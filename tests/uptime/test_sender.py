@@ -1,6 +1,7 @@
 """A region's results leave in order and survive a broker that is away."""
 
 import threading
+import time
 
 from kombu.exceptions import OperationalError
 
@@ -75,6 +76,24 @@ def test_many_outcomes_leave_in_parts_of_bounded_size():
     sender.stop()
     assert max(len(payload["outcomes"]) for payload in broker.payloads) <= sending.PART
     assert slots(broker) == list(range(1, 2 * sending.PART + 11))
+
+
+def test_while_many_come_they_wait_longer_for_company_and_while_few_come_hardly():
+    broker = Broker()
+    sender = run(broker)
+    for slot in range(1, sending.BUSY):
+        sender.put(outcome(slot))
+    wait_until(lambda: broker.payloads)
+    began = time.monotonic()
+    sender.put(outcome(1))
+    wait_until(lambda: len(broker.payloads) == 2)
+    busy, began = time.monotonic() - began, time.monotonic()
+    sender.put(outcome(2))
+    wait_until(lambda: len(broker.payloads) == 3)
+    quiet = time.monotonic() - began
+    sender.stop()
+    assert busy > sending.GATHER
+    assert quiet < busy
 
 
 def test_while_the_broker_is_away_results_wait_in_order(monkeypatch):

@@ -5,8 +5,6 @@ from typing import Any
 from django.db.models import BigIntegerField, Field, ForeignObject, Func, Lookup
 
 
-@Field.register_lookup
-@ForeignObject.register_lookup
 class AnyOf(Lookup):
     """`id__any_of=[...]`: what `__in` says, with one parameter in place of one per value, each of which costs time in
     Django, in the driver and in the parser of PostgreSQL."""
@@ -28,3 +26,9 @@ class EpochMs(Func):
 
     template = "floor(extract(epoch FROM %(expressions)s) * 1000)::bigint"
     output_field = BigIntegerField()
+
+
+def register() -> None:
+    """Make `any_of` known to every column; relations have a list of their own."""
+    Field.register_lookup(AnyOf)
+    ForeignObject.register_lookup(AnyOf)
