@@ -98,7 +98,12 @@ class Installation:
         """Take every monitor away, and what is known of them, once nothing is under way any more."""
         self.sql("UPDATE monitors_schedule SET next_slot_at = NULL")
         self.settle()
-        self.sql("TRUNCATE monitors_monitor, monitors_tick, monitors_round CASCADE")
+        while True:
+            try:
+                self.sql("TRUNCATE monitors_monitor, monitors_tick, monitors_round CASCADE")
+            except psycopg.errors.DeadlockDetected:  # a job that looks at monitors all the time was in between
+                continue
+            return
 
     def settle(self, most_s: float = 30.0) -> None:
         """Wait until everything that was sent has been stored."""

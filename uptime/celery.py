@@ -7,10 +7,11 @@ where the admin shows them, and deletes those no longer in code.
 import os
 from dataclasses import dataclass
 
-from celery import Celery
+from celery import Celery, signals
 from django.conf import settings
 
 from uptime import queues
+from uptime.lib.memory import keep_what_is_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "uptime.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # `release` has run them; a worker need not load every page for it
@@ -31,6 +32,7 @@ app.conf.update(
     task_routes=ROUTES,
     result_expires=None,  # there are no results, so beat need not offer to clean them up
 )
+signals.worker_ready.connect(keep_what_is_loaded)
 
 
 @dataclass(frozen=True)

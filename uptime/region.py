@@ -18,6 +18,7 @@ from monitors.probes.engine import Engine
 from uptime import canaries, queues
 from uptime.lib.crypto import SealError, key_bytes, unseal
 from uptime.lib.env import EnvError, env, env_bool, env_int
+from uptime.lib.memory import keep_what_is_loaded
 from uptime.lib.version import VERSION
 from uptime.sender import Sender
 
@@ -89,6 +90,9 @@ def probe(self, sealed: str) -> None:
         logger.warning("A message was not for us: %s", error)
         return
     engine.submit(checks)
+
+
+signals.worker_ready.connect(keep_what_is_loaded)
 
 
 @signals.worker_init.connect

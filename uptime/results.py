@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
 from uptime import queues
+from uptime.lib.memory import keep_what_is_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "uptime.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # `release` has run them; a worker need not load every page for it
@@ -49,6 +50,7 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
 )
+signals.worker_ready.connect(keep_what_is_loaded)
 
 
 @app.task(name="record", bind=True, shared=False)
