@@ -71,7 +71,7 @@ def take(outcome: Outcome) -> None:
 
 engine = Engine(
     on_outcome=take,
-    handles=env_int("PROBE_HANDLES", 400, least=1, most=5000),
+    handles=env_int("PROBE_HANDLES", 1000, least=1, most=5000),
     allow_private=env_bool("ALLOW_PRIVATE_TARGETS", False),
     link=env("BASE_URL"),
     ca_file=authorities(env("PROBE_CA_FILE")),

@@ -38,7 +38,7 @@ class Engine:
     def __init__(
         self,
         on_outcome: Callable[[Outcome], None],
-        handles: int = 400,
+        handles: int = 1000,
         allow_private: bool = False,
         *,
         allowed: tuple[Network, ...] = (),
