@@ -14,8 +14,8 @@ from uptime import embedded
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 BROKER_AWAY = (
-    "kombu.exceptions", "celery.beat", "redis.exceptions", "django.core.cache", "ConnectionError", "ConnectionResetError",
-    "ConnectionRefusedError", "BrokenPipeError", "TimeoutError", "OSError", "amqp.exceptions", "IndexError",
+    "kombu.exceptions", "celery.beat", "redis.exceptions", "django.core.cache", "amqp.exceptions", "ConnectionError",
+    "ConnectionResetError", "ConnectionRefusedError", "BrokenPipeError", "TimeoutError", "OSError", "IndexError",
 )  # fmt: skip
 OF_OURS = {"lost", "region_offline", "missed_window", "not_dispatched"}
 CUTS = 50 if SIZE.fault_s > 30 else 6
@@ -87,6 +87,7 @@ def test_messages_are_lost_on_their_way_out_of_the_broker(stack, trial):
     assert sum(tried.lost.values()) <= CUTS * SIZE.monitors
 
 
+@pytest.mark.full
 def test_the_broker_is_full(stack, trial, voice):
     with trial("B5", f"broker full {SIZE.fault_s:g} s", logs=BROKER_AWAY) as tried:
         voice.valkey.config_set("maxmemory", 1)

@@ -58,6 +58,7 @@ def test_the_database_is_away(stack, trial):
     assert sum(tried.lost.values()) <= slots_within(away_s + 10)
 
 
+@pytest.mark.full
 def test_somebody_holds_a_lock_on_every_monitor(stack, trial):
     what = f"table of monitors locked {SIZE.fault_s:g} s"
     with trial("D3a", what, recovers_in=BACK_S, logs=DATABASE_AWAY) as tried, connect(stack) as holding:

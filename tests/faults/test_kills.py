@@ -12,7 +12,7 @@ from tests.helpers import wait_until
 from tests.product import Product
 from tests.servers import Target, answer
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.full, pytest.mark.timeout(300)]
 
 MONITORS = 20
 RECOVERY_S = 60.0

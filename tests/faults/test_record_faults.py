@@ -52,6 +52,7 @@ def test_the_results_worker_is_killed_in_its_transaction(stack, trial):
     assert tried.lost == {}
 
 
+@pytest.mark.full
 def test_what_was_stored_is_not_known_to_be(stack, trial):
     """The connection breaks after COMMIT and before its answer: whoever committed has to try again."""
     with trial("R2", f"answer to COMMIT lost {LOST_ANSWERS} times", logs=DATABASE_AWAY) as tried:
@@ -110,6 +111,7 @@ def test_results_wait_for_a_minute(stack, trial):
     assert tried.lost == {}
 
 
+@pytest.mark.full
 def test_a_row_of_poison_among_many(stack, trial, voice):
     slot, before = (now_ms() // 1000) * 1000 + 7, voice.dead_letters()  # off the grid: it came from here
     monitors = list(stack.targets)

@@ -80,6 +80,7 @@ def test_the_network_of_a_region_swallows_everything(stack, trial, eu):
     assert sum(tried.lost.values()) <= slots_within(SILENCE_S + 20)
 
 
+@pytest.mark.full
 def test_a_worker_has_no_file_descriptors_left(stack, trial, eu):
     process = psutil.Process(eu.process.pid)
     usual = process.rlimit(resource.RLIMIT_NOFILE)
@@ -117,6 +118,7 @@ def test_messages_nobody_should_believe(stack, trial, voice):
     ]
 
 
+@pytest.mark.full
 def test_messages_that_ask_for_more_than_to_be_recorded(stack, trial, voice):
     planted = signature("uptime.purge", options={"queue": "planted"})
     with trial("P11", "results that ask Celery for more", logs=(*UNBELIEVED, "KeyError")):  # a task nobody knows

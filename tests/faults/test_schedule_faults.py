@@ -77,6 +77,7 @@ def test_the_control_worker_stands_still(stack, trial):
     assert tried.lost.keys() <= {"not_dispatched", "missed_window"}
 
 
+@pytest.mark.full
 def test_people_edit_while_everything_runs(stack, trial):
     product, farm = stack.product, stack.farm
     first = 1000  # targets nobody else uses
