@@ -29,6 +29,7 @@ MAX_AHEAD_MS = 60_000  # dispatch sends a second ahead; more means that our cloc
 RETRY_PAUSE_S = 1.0
 RETRY_LEAST_S = 1.0  # must remain after the pause
 MAX_ATTEMPTS = 2
+STANDSTILL_S = 1.0  # past a deadline; an engine that is merely busy is later by some hundredths
 FINAL = frozenset(
     {Reason.RATE_LIMITED, Reason.BLOCKED, Reason.BLOCKED_ADDRESS, Reason.BAD_CHECK}
 )  # another attempt is no use
@@ -326,6 +327,7 @@ class Run:
             self._hang_up()
         if self._steps:
             self._steps.close()
+        finding = self._excused(finding)
         check, reason = self.check, finding.reason
         outcome = Outcome(
             monitor=check.monitor,
@@ -342,6 +344,13 @@ class Run:
             detail=printable(finding.detail or (reason.explanation if reason else "")),
         )
         self._tools.finished(self, outcome)
+
+    def _excused(self, finding: Finding) -> Finding:
+        """A failure that is found long past the deadline is ours: this process stood still, and so did nobody else."""
+        over_s = time.monotonic() - self._deadline if self._deadline else 0.0
+        if over_s < STANDSTILL_S or finding.reason is None or finding.reason.vote is not Vote.DOWN:
+            return finding
+        return Finding(Reason.LOCAL_ERROR, f"This region's worker stood still for {over_s:.0f} s")
 
 
 def _usable(addresses: tuple[str, ...], turn: int) -> tuple[str, ...]:

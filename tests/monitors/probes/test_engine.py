@@ -115,6 +115,18 @@ def test_both_attempts_share_one_deadline(prober, target):
     assert 2500 <= now_ms() - outcome.started_at < 3200
 
 
+def test_a_worker_that_stood_still_blames_nobody(make_prober, target):
+    """As after SIGSTOP, or on a machine that was paused: the deadline is long past when it goes on."""
+    prober = make_prober()
+    target.does(hang)
+    prober.submit(check_of(target.url, timeout_ms=1000))
+    wait_until(lambda: target.requests)
+    prober.engine._loop.post(lambda: time.sleep(3))
+    outcome = wait_until(lambda: prober.of(1))
+    assert (outcome.vote, outcome.reason) == (Vote.NODATA, Reason.LOCAL_ERROR)
+    assert outcome.detail == "This region's worker stood still for 2 s"
+
+
 # Names -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("record", "vote", "reason", "detail"),
