@@ -18,8 +18,8 @@ from bench.installation import COLUMNS, Installation
 from bench.target import Target
 
 INTERVAL = 5  # seconds between the checks of a monitor, so that a stretch holds each one a few times
-WARM_S = 6.0
-HANGING_WARM_S = 14.0  # longer than the timeout of 10 s, so that as many hang as ever will
+WARM_S = 5.0
+HANGING_WARM_S = 13.0  # longer than the timeout of 10 s, so that as many hang as ever will
 
 
 @dataclass
@@ -97,20 +97,20 @@ def _even(bench: Bench, scheme: str, rate: int) -> None:
 
 
 def hanging(bench: Bench) -> None:
-    """More than it can do, with healthy targets and with 1 % that accept and never answer; 1 and 2 workers."""
-    offered = bench.options.most
-    rows = [("1 worker, 0 % hang", bench.stretch("http", offered)), _hang(bench, "1 worker, 1 % hang", offered)]
+    """About as much as two cores can do, with healthy targets and with 1 % that never answer; 1 and 2 workers."""
+    rows = [_offer(bench, "http", 1, 0.0), _offer(bench, "http", 1, 0.01), _offer(bench, "https", 1, 0.01)]
     helper = bench.installation.add_worker()
-    rows += [("2 workers, 0 % hang", bench.stretch("http", offered)), _hang(bench, "2 workers, 1 % hang", offered)]
+    rows += [_offer(bench, "http", 2, 0.0), _offer(bench, "http", 2, 0.01), _offer(bench, "https", 2, 0.0)]
     bench.installation.drop_worker(helper)
-    bench.show(*((name, stretch, "http") for name, stretch in rows))
-    for healthy, slow in ((0, 1), (2, 3)):
-        share = rows[slow][1].per_second / rows[healthy][1].per_second
-        bench.say(f"{rows[slow][0]}: {share:.2f} of the healthy throughput")
+    bench.show(*rows)
+    for healthy, slow in ((rows[0], rows[1]), (rows[3], rows[4])):
+        bench.say(f"{slow[0]}: {slow[1].per_second / healthy[1].per_second:.2f} of the throughput without them")
 
 
-def _hang(bench: Bench, name: str, offered: int) -> tuple[str, measure.Stretch]:
-    return name, bench.stretch("http", offered, hanging=0.01)
+def _offer(bench: Bench, scheme: str, workers: int, share: float) -> tuple[str, measure.Stretch, str]:
+    offered = bench.options.https_most if scheme == "https" else bench.options.most
+    name = f"{scheme}, {workers} worker{'s' if workers > 1 else ''}, {share:.0%} hang"
+    return name, bench.stretch(scheme, offered, share), scheme
 
 
 def idle(bench: Bench) -> None:
@@ -174,17 +174,21 @@ DEFAULT = [name for name in PARTS if name != "soak"]
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=DEFAULT, metavar="part")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all but soak unless named")
     parser.add_argument("--rate", type=int, default=2000, help="http checks a second")
     parser.add_argument("--https-rate", type=int, default=300, help="https checks a second")
-    parser.add_argument("--most", type=int, default=4000, help="http checks a second offered by `hanging`")
+    parser.add_argument("--most", type=int, default=3000, help="http checks a second offered by `hanging`")
+    parser.add_argument("--https-most", type=int, default=500, help="https checks a second offered by `hanging`")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of one measured stretch")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of one measured stretch")
     parser.add_argument("--floor-seconds", type=int, default=2)
     parser.add_argument("--idle", type=int, default=100_000, help="monitors of the part `idle`")
     parser.add_argument("--soak-monitors", type=int, default=20_000)
     parser.add_argument("--soak-seconds", type=float, default=600.0)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if unknown := set(options.parts) - PARTS.keys():
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
+    return options
 
 
 def main() -> None:
@@ -197,7 +201,7 @@ def main() -> None:
             print(f"load {os.getloadavg()[0]:.1f}; target: {target.kind}; floor: {floor.tool() or 'none'}")
             print("CPU in milliseconds per check (user and system), delay from slot to start", flush=True)
             bench = Bench(installation, target, options)
-            for name in options.parts:
+            for name in options.parts or DEFAULT:
                 print(f"\n== {name}: {' '.join((PARTS[name].__doc__ or '').split())}", flush=True)
                 PARTS[name](bench)
     print(f"\nTook {time.monotonic() - began:.0f} s.")

@@ -94,25 +94,23 @@ class Installation:
         subprocess.run(command, cwd=ROOT, env=self.env, check=True)
         self.sql("ANALYZE")
 
-    def unload(self) -> None:
-        """Take every monitor away, and what is known of them, once nothing is under way any more."""
+    def rest(self, most_s: float = 60.0) -> None:
+        """Let nothing become due any more, and wait until all that was sent has been stored."""
         self.sql("UPDATE monitors_schedule SET next_slot_at = NULL")
-        self.settle()
+        before, deadline = -1, time.monotonic() + most_s
+        while (count := self.ticks()) != before and time.monotonic() < deadline:
+            before = count
+            time.sleep(2.0)
+
+    def unload(self) -> None:
+        """Take every monitor away, and what is known of them."""
+        self.rest()
         while True:
             try:
                 self.sql("TRUNCATE monitors_monitor, monitors_tick, monitors_round CASCADE")
             except psycopg.errors.DeadlockDetected:  # a job that looks at monitors all the time was in between
                 continue
             return
-
-    def settle(self, most_s: float = 30.0) -> None:
-        """Wait until everything that was sent has been stored."""
-        deadline = time.monotonic() + most_s
-        while time.monotonic() < deadline:
-            before = self.ticks()
-            time.sleep(2.0)
-            if self.ticks() == before:
-                return
 
     def ticks(self) -> int:
         return self.sql("SELECT count(*) FROM monitors_tick")[0][0]

@@ -30,6 +30,7 @@ class Stretch:
     p50: float
     p99: float
     cpu: dict[str, float]
+    behind: float  # seconds by which the newest stored slot was old when it ended
     load: float  # the machine's load average when it ended: what else was going on
 
     @property
@@ -43,17 +44,18 @@ class Stretch:
 
 
 def watch(installation: Installation, warm_s: float, seconds: float) -> Stretch:
-    """Let it run in, watch it for `seconds`, wait until all of it is stored, and count."""
+    """Let it run in, watch it for `seconds`, let it rest until all is stored, and count."""
     time.sleep(warm_s)
     start, before = time.time(), installation.cpu()
     time.sleep(seconds)
     end, after = time.time(), installation.cpu()
-    load = os.getloadavg()[0]
-    time.sleep(3.0)  # the last slots of the stretch are still under way
+    load, newest = os.getloadavg()[0], installation.sql("SELECT max(slot) FROM monitors_tick")[0][0]
+    behind = end - newest.timestamp() if newest else end - start
+    installation.rest()
     checks, missed, down, delays = installation.sql(TICKS, start, end)[0]
     p50, p99 = delays or (0.0, 0.0)
     spent = {role: 1000 * (after[role] - before[role]) / max(1, checks) for role in COLUMNS}
-    return Stretch(end - start, checks, missed, down, float(p50), float(p99), spent, load)
+    return Stretch(end - start, checks, missed, down, float(p50), float(p99), spent, behind, load)
 
 
 def median(stretches: Sequence[Stretch]) -> Stretch:
@@ -76,7 +78,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line(row) for row in rows)
 
 
-HEAD = ("", "checks/s", *COLUMNS, "own CPU", "x floor", "p50 ms", "p99 ms", "missed", "load")
+HEAD = ("", "checks/s", *COLUMNS, "own CPU", "x floor", "p50 ms", "p99 ms", "missed", "behind s", "load")
 
 
 def row(name: str, stretch: Stretch, floor_ms: float | None) -> tuple[str, ...]:
@@ -90,6 +92,7 @@ def row(name: str, stretch: Stretch, floor_ms: float | None) -> tuple[str, ...]:
         f"{stretch.p50:.0f}",
         f"{stretch.p99:.0f}",
         f"{stretch.missed:,}",
+        f"{stretch.behind:.1f}",
         f"{stretch.load:.1f}",
     )
 
