@@ -21,7 +21,8 @@ from django.db import transaction
 from accounts.models import Team
 from monitors.domain.slots import default_timeout, next_slot
 from monitors.domain.verdict import Status
-from monitors.models import Monitor, Region, Schedule, State, StatusInterval
+from monitors.models import Monitor, Region, RolledUp, Schedule, State, StatusInterval
+from monitors.models.levels import FIVE_MINUTES, floor
 from monitors.times import from_ms, now_ms
 
 PART = 2000
@@ -47,6 +48,7 @@ def make(team: Team, region: Region, urls: list[str], interval: int) -> None:
     State.objects.bulk_create(
         State(monitor=monitor, since=now, status=Status.UP, verdict=Status.UP) for monitor in monitors
     )
+    RolledUp.objects.bulk_create(RolledUp(monitor=monitor, until=floor(now, FIVE_MINUTES)) for monitor in monitors)
     StatusInterval.objects.bulk_create(
         StatusInterval(monitor=monitor, status=Status.UP, start=now) for monitor in monitors
     )
