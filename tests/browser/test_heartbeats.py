@@ -96,7 +96,7 @@ def test_late_and_down_show_without_a_reload(page, job):
 
 def test_the_form_previews_the_schedule_and_makes_the_heartbeat(page, root):
     page.goto("/monitors/add")
-    page.get_by_role("link", name="Heartbeat").click()
+    page.get_by_label("Type", exact=True).select_option("heartbeat")
     page.get_by_label("Name", exact=True).fill("Nightly export")
     page.get_by_label("It reports in").select_option("cron")
     page.get_by_label("Expression").fill("30 2 * * 1-5")

@@ -152,6 +152,12 @@ def test_the_list_costs_as_many_queries_for_fifty_monitors_as_for_one(client, al
     assert len(first) <= 12
 
 
+def test_an_open_page_of_what_is_gone_is_left_as_it_is(client, shop):
+    url = reverse("monitors:summary", args=[shop.pk + 1])
+    assert client.get(url, headers={"HX-Request": "true"}).status_code == 204
+    assert client.get(url).status_code == 404
+
+
 @pytest.mark.parametrize("name", ["rows", "summary"])
 def test_a_live_part_is_silent_until_something_changes(client, shop, name):
     url = reverse(f"monitors:{name}", args=[shop.pk] if name == "summary" else [])
