@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from monitors.domain import verdict as rules
 from monitors.domain.slots import Ms, grid, next_slot
 from monitors.domain.verdict import Change, Status, Vote
-from monitors.models import ExtraSlot, Gap, Monitor, Region, RegionTrouble, Round, Schedule, State, Tick
+from monitors.models import ExtraSlot, Gap, Monitor, Region, RegionTrouble, Round, Schedule, State
 from monitors.services.changes import StatusChange, move
 from monitors.services.dispatch import assigned_regions
+from monitors.services.openticks import open_ticks
 from monitors.times import from_ms, to_ms
 
 LONG_GAP = timedelta(minutes=10)  # a longer blindness is its Gap row alone; a shorter one is written slot by slot
@@ -53,17 +54,6 @@ class Doubt:
 
     def covers(self, region: int, slot: Ms) -> bool:
         return region == self.region and self.start <= slot and (self.end is None or slot < self.end)
-
-
-def open_ticks(monitor_ids: Sequence[int]) -> QuerySet[Tick]:
-    """The ticks of slots not accounted for, each monitor from its own moment on.
-
-    The key of a tick is monitor, region and slot: naming the regions too, they are found without reading a whole day.
-    """
-    regions = list(Region.objects.order_by().values_list("pk", flat=True))
-    return Tick.objects.filter(
-        monitor_id__any_of=monitor_ids, region_id__any_of=regions, slot__gt=F("monitor__state__accounted_until")
-    ).order_by()
 
 
 @dataclass
@@ -136,8 +126,8 @@ def load_cases(states: Sequence[State]) -> list[Case]:
     assigned = assigned_regions(ids)
     cases = {state.pk: Case(state, state.monitor, assigned[state.pk]) for state in states}
     since = min((state.accounted_until for state in states), default=timezone.now())
-    ticks = open_ticks(ids).values_list(
-        "monitor_id",
+    ticks = open_ticks(
+        {state.pk: to_ms(state.accounted_until) for state in states},
         "region_id",
         "slot",
         "vote",

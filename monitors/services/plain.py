@@ -17,10 +17,12 @@ from monitors.domain.slots import Ms, lateness, next_slot, watermark
 from monitors.domain.verdict import Policy, Quorum, Status, Vote
 from monitors.models import ExtraSlot, Gap, Monitor, PlainRound, Round, State
 from monitors.services.dispatch import assigned_regions
-from monitors.services.judging import CLOCK_AHEAD_MS, SETTLE_MS, bar, doubts_since, open_ticks
+from monitors.services.judging import CLOCK_AHEAD_MS, SETTLE_MS, bar, doubts_since
+from monitors.services.openticks import open_ticks
 from monitors.times import from_ms
 from uptime.lib.sql import EpochMs
 
+FURTHEST_MS = 2 * 86_400_000  # no outcome of a slot further ahead is ever stored, and so its partitions need no look
 CALM = ExpressionWrapper(
     Q(
         status=Status.UP,
@@ -103,7 +105,7 @@ def close(standings: Iterable[Standing], sites: dict[int, Site], now: Ms) -> set
     if not calm:
         return set()
     ids = [each.monitor for each in calm]
-    _look(calm)
+    _look(calm, now)
     excluded, regions = _unusual(calm), assigned_regions(ids)
     doubted = {doubt.region for doubt in doubts_since(from_ms(min(each.accounted_until for each in calm)))}
     found = []
@@ -117,12 +119,15 @@ def close(standings: Iterable[Standing], sites: dict[int, Site], now: Ms) -> set
     return {each.monitor for each in found}
 
 
-def _look(standings: Sequence[Standing]) -> None:
-    """Read the votes of all slots not accounted for, each monitor from its own moment on."""
+def _look(standings: Sequence[Standing], now: Ms) -> None:
+    """Read the votes of all slots not accounted for."""
     by_id = {each.monitor: each for each in standings}
+    moments = {each.monitor: each.accounted_until for each in standings}
     columns = ("region_id", EpochMs("slot"), "vote", "config_version", "response_ms", EpochMs("started_at"), "detail")
-    for pk, *facts in open_ticks(list(by_id)).values_list("monitor_id", *columns):
-        by_id[pk].seen.append(Sight(*facts))
+    for pk, *facts in open_ticks(moments, *columns, until=now + FURTHEST_MS):
+        sight = Sight(*facts)
+        if sight.slot > moments[pk]:
+            by_id[pk].seen.append(sight)
 
 
 def _unusual(standings: Sequence[Standing]) -> set[int]:
