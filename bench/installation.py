@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,16 +59,19 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait_until_ready()
-        self.database = psycopg.connect(environment.published(self.folder)["DATABASE_URL"], autocommit=True)
+        try:
+            self._wait_until_ready()
+            self.database = psycopg.connect(environment.published(self.folder)["DATABASE_URL"], autocommit=True)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         for helper in self._helpers:
             self._end(helper)
-        with contextlib.suppress(AttributeError):
-            self.database.close()
         self._end(self.supervisor)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         process.send_signal(signal.SIGTERM)

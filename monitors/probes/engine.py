@@ -7,6 +7,7 @@ handle until its timeout, never a thread, and never another check's time.
 import logging
 import resource
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -25,6 +26,7 @@ from uptime.lib.version import VERSION
 log = logging.getLogger(__name__)
 
 FILES_PER_CHECK = 8  # connections to two families, and a few name servers
+TELL_AFTER_S = 0.02  # how long room may go unused while others wait for it
 STOP_LEEWAY_S = 5.0  # for handing over the outcomes of what was broken off
 
 
@@ -143,8 +145,8 @@ class Engine:
         with self._gate:
             self._in_flight -= 1
             tell, self._told = self._told, False
-        if tell:  # once per round of the loop, not once per check: waking a thread costs more than a check
-            self._loop.soon(self._tell)
+        if tell:  # now and then, not once per check: waking threads costs more than a check
+            self._loop.at(time.monotonic() + TELL_AFTER_S, self._tell)
 
     def _tell(self) -> None:
         with self._gate:

@@ -5,6 +5,7 @@ and timing. Whatever goes wrong in here ends this check as NODATA and disturbs n
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from uptime.lib.resolver import Lookup, Resolution, Resolver
 log = logging.getLogger(__name__)
 
 MAX_AHEAD_MS = 60_000  # dispatch sends a second ahead; more means that our clock is wrong
+START_STEP_S = 0.005  # checks that are due within it start together: to wake up for each costs a third of it
 RETRY_PAUSE_S = 1.0
 RETRY_LEAST_S = 1.0  # must remain after the pause
 MAX_ATTEMPTS = 2
@@ -116,7 +118,7 @@ class Run:
         if ahead > MAX_AHEAD_MS:
             self.finish(Finding(Reason.LOCAL_ERROR, f"The slot lies {ahead / 1000:.0f} s ahead of this region's clock"))
         elif ahead > 0:
-            self._timer = self._tools.loop.at(time.monotonic() + ahead / 1000, self.start)
+            self._timer = self._tools.loop.at(_step_after(time.monotonic() + ahead / 1000), self.start)
         else:
             self.start()
 
@@ -363,6 +365,10 @@ def _usable(addresses: tuple[str, ...], turn: int) -> tuple[str, ...]:
         turn %= len(addresses)
         addresses = addresses[turn:] + addresses[:turn]
     return addresses[:MAX_ADDRESSES]
+
+
+def _step_after(moment: float) -> float:
+    return math.ceil(moment / START_STEP_S) * START_STEP_S
 
 
 def _now_ms() -> Ms:
