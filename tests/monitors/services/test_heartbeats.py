@@ -98,8 +98,8 @@ def test_the_teams_to_be_told_are_those_of_what_was_looked_at(job):
 def test_many_are_judged_a_piece_at_a_time(job):
     other = make_heartbeat(job.team, name="Other", target="other")
     ping(other)
-    assert heartbeats.judge(minutes(80), most=1)[1]
-    assert [heartbeats.judge(minutes(80), most=1)[1] for _ in range(2)] == [True, False]
+    assert heartbeats.judge(minutes(90), most=1)[1]
+    assert [heartbeats.judge(minutes(90), most=1)[1] for _ in range(2)] == [True, False]
     assert set(State.objects.values_list("status", flat=True)) == {"down"}
 
 

@@ -161,7 +161,7 @@ def test_assigning_starts_the_new_restarts_the_changed_and_stops_the_missing(cre
     assert set(crew.children) == {"kept", "changed", "added"}
     assert crew.children["kept"].process is before["kept"]
     assert crew.children["changed"].process is not before["changed"]
-    assert before["changed"].returncode == before["dropped"].returncode == -signal.SIGTERM
+    assert before["changed"].wait(10) == before["dropped"].wait(10) == -signal.SIGTERM
     assert told == []
 
 
