@@ -62,6 +62,7 @@ def test_the_broker_restarts_and_has_forgotten_everything(stack, trial):
     assert sum(tried.lost.values()) <= slots_within(SIZE.interval)
 
 
+@pytest.mark.full
 def test_the_broker_is_away(stack, trial):
     away_s = max(SIZE.fault_s, 10)
     with trial("B3", f"broker away {away_s:g} s", recovers_in=20, logs=BROKER_AWAY) as tried:
