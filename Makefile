@@ -32,7 +32,7 @@ test: $(DEV_STAMP) lint types ## Run everything that must hold: lint, types, all
 faults: $(DEV_STAMP) ## Try every fault of docs/reliability.md at full size, and print what each cost (PYTEST_ARGS="-k name" for some)
 	@FAULT_SIZE=$(or $(FAULT_SIZE),full) $(PY) -m pytest -n 0 -m faults $(PYTEST_ARGS) tests/faults
 
-bench: $(DEV_STAMP) ## Measure speed, delay and memory here, about 6 minutes (BENCH_ARGS=--help for parts)
+bench: $(DEV_STAMP) ## Measure speed, delay and memory here, about 7 minutes (BENCH_ARGS=--help for parts)
 	@$(PY) -m bench $(BENCH_ARGS)
 
 lint: $(DEV_STAMP) ## Check style and formatting
