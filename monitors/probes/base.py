@@ -4,6 +4,7 @@ Checks and outcomes travel between centre and regions as compact JSON lists. `fr
 ValueError for whatever is missing, of another type, out of range or contradictory.
 """
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -19,6 +20,8 @@ MAX_TIMEOUT_MS = 60_000  # no monitor may ask for more
 MAX_BIGINT = 2**63 - 1
 MAX_TIME: Ms = 253_402_300_799_999  # the end of the year 9999, the last moment everybody can write down
 MAX_DURATION_MS = 3_600_000.0
+MAX_RETRY_AFTER_S = 86_400  # whoever asks for more is asked again after a day
+MAX_EVIDENCE = 16 * 1024  # characters of a bundle as JSON
 
 DOWN, NODATA = Vote.DOWN, Vote.NODATA
 T = TypeVar("T")
@@ -89,6 +92,14 @@ class Reason(StrEnum):
     STATUS = "status", DOWN, "Unexpected status", "The server answered with a status that is not expected."
     KEYWORD_MISSING = "keyword_missing", DOWN, "Keyword missing", "The answer does not contain the keyword."
     KEYWORD_PRESENT = "keyword_present", DOWN, "Keyword found", "The answer contains the unwanted keyword."
+    ASSERTION = "assertion", DOWN, "Assertion failed", "The answer is not what the monitor asserts."
+    TOO_SLOW = "too_slow", DOWN, "Too slow", "The answer was right, and took longer than the monitor allows."
+    UPSIDE_DOWN = (
+        "upside_down",
+        DOWN,
+        "Answers",
+        "The target answers, and this upside-down monitor expects that it does not.",
+    )
     TOO_MANY_REDIRECTS = "too_many_redirects", DOWN, "Too many redirects", "The redirects come to no end."
     BAD_REDIRECT = "bad_redirect", DOWN, "Bad redirect", "The server redirects to no usable address."
     BLOCKED_REDIRECT = (
@@ -238,7 +249,9 @@ class Outcome:
 
     `response_ms`: from the start of the last attempt to the last byte of its answer; None where no answer came.
     `attempts`: 0 when nothing was tried. `address`: the IP address last connected to. `detail`: a sentence for
-    people without control characters, at most MAX_DETAIL long."""
+    people without control characters, at most MAX_DETAIL long. `degraded`: UP, and worse than the monitor asks for.
+    `expires_at`: when what the target presented runs out, the first certificate of its chain or its domain.
+    `retry_after_s`: how long the target asks us to stay away. `evidence`: what was seen in full, see evidence.py."""
 
     monitor: int
     slot: Ms
@@ -252,6 +265,10 @@ class Outcome:
     status_code: int | None = None
     address: str = ""
     detail: str = ""
+    degraded: bool = False
+    expires_at: Ms | None = None
+    retry_after_s: int | None = None
+    evidence: dict[str, Any] | None = field(default=None, repr=False)
 
     def to_wire(self) -> list[Any]:
         return [
@@ -267,12 +284,16 @@ class Outcome:
             self.status_code,
             self.address,
             self.detail,
+            int(self.degraded),
+            self.expires_at,
+            self.retry_after_s,
+            self.evidence,
         ]
 
     @classmethod
     def from_wire(cls, wire: object) -> Self:
-        monitor, slot, version, vote, reason, started_at, response_ms, phases, *rest = _items(wire, 12)
-        attempts, status_code, address, detail = rest
+        monitor, slot, version, vote, reason, started_at, response_ms, phases, *rest = _items(wire, 16)
+        attempts, status_code, address, detail, degraded, expires_at, retry_after_s, evidence = rest
         outcome = cls(
             monitor=_whole(monitor, "monitor", 1, MAX_BIGINT),
             slot=_whole(slot, "slot", 0, MAX_TIME),
@@ -286,7 +307,13 @@ class Outcome:
             status_code=_optional(status_code, lambda item: _whole(item, "status_code", 0, 999)),
             address=_text(address, "address", 64),
             detail=_text(detail, "detail", MAX_DETAIL),
+            degraded=bool(_whole(degraded, "degraded", 0, 1)),
+            expires_at=_optional(expires_at, lambda item: _whole(item, "expires_at", 0, MAX_TIME)),
+            retry_after_s=_optional(retry_after_s, lambda item: _whole(item, "retry_after_s", 0, MAX_RETRY_AFTER_S)),
+            evidence=_optional(evidence, _bundle),
         )
+        if outcome.degraded and outcome.vote is not Vote.UP:
+            raise ValueError(f"vote {outcome.vote} contradicts degraded")
         if outcome.vote is not (outcome.reason.vote if outcome.reason else Vote.UP):
             raise ValueError(f"vote {outcome.vote} contradicts reason {outcome.reason}")
         return outcome
@@ -328,6 +355,12 @@ def _duration(item: object) -> float:
     if not 0 <= number <= MAX_DURATION_MS:
         raise ValueError("a duration is not a number of milliseconds up to an hour")
     return number
+
+
+def _bundle(item: object) -> dict[str, Any]:
+    if not isinstance(item, dict) or len(json.dumps(item)) > MAX_EVIDENCE:
+        raise ValueError(f"evidence is not an object of at most {MAX_EVIDENCE} characters")
+    return item
 
 
 def _reason(item: object) -> Reason:

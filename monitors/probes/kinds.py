@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeGuard, cast
 
+from monitors.domain.slots import Ms
 from monitors.probes.base import Check, Reason
 from monitors.probes.options import OptionsForm
 from uptime.lib.net import URL, Guard
@@ -18,11 +19,16 @@ from uptime.lib.registry import Registry
 class Finding(NamedTuple):
     """The end of an attempt: `reason` None is UP. `detail` may quote the target; the engine escapes it.
 
-    `response_ms`: what counts as the response time where it is not the whole conversation."""
+    `response_ms`: what counts as the response time where it is not the whole conversation. `degraded`, `expires_at`,
+    `retry_after_s`, `evidence`: as in Outcome, which gets them from here."""
 
     reason: Reason | None
     detail: str = ""
     response_ms: float | None = None
+    degraded: bool = False
+    expires_at: Ms | None = None
+    retry_after_s: int | None = None
+    evidence: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)

@@ -344,6 +344,10 @@ class Run:
             status_code=self._status,
             address=self._address,
             detail=printable(finding.detail or (reason.explanation if reason else "")),
+            degraded=finding.degraded and reason is None,
+            expires_at=finding.expires_at,
+            retry_after_s=finding.retry_after_s,
+            evidence=finding.evidence,
         )
         self._tools.finished(self, outcome)
 

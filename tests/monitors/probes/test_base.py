@@ -42,6 +42,10 @@ def outcomes(draw):
         status_code=draw(st.none() | st.integers(min_value=0, max_value=999)),
         address=draw(CLEAN),
         detail=draw(CLEAN),
+        degraded=reason is None and draw(st.booleans()),
+        expires_at=draw(st.none() | TIMES),
+        retry_after_s=draw(st.none() | st.integers(min_value=0, max_value=86_400)),
+        evidence=draw(st.none() | st.dictionaries(CLEAN, JSON, max_size=3)),
     )
 
 
@@ -107,7 +111,7 @@ def test_what_is_no_list_of_the_right_length_is_refused(wire):
             message.from_wire(wire)
 
 
-@given(JSON | st.lists(JSON, min_size=8, max_size=8) | st.lists(JSON, min_size=12, max_size=12))
+@given(JSON | st.lists(JSON, min_size=8, max_size=8) | st.lists(JSON, min_size=16, max_size=16))
 def test_no_message_does_worse_than_a_value_error(wire):
     for message in (Check, Outcome):
         try:
