@@ -78,6 +78,9 @@ class Incident(models.Model):
 
     class Kind(models.TextChoices):
         OUTAGE = "outage", "Outage"
+        CERTIFICATE = "certificate", "Certificate"
+        DOMAIN = "domain", "Domain"
+        MANUAL = "manual", "Manual"
 
     class Resolution(models.TextChoices):
         RECOVERED = "recovered", "Recovered"
@@ -100,7 +103,9 @@ class Incident(models.Model):
     class Meta:
         ordering = ["-started_at", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["monitor", "kind"], condition=Q(resolved_at=None), name="one_open_incident")
+            models.UniqueConstraint(
+                fields=["monitor", "kind"], condition=Q(resolved_at=None) & ~Q(kind="manual"), name="one_open_incident"
+            )
         ]
         indexes = [models.Index(fields=["team", "-started_at"], name="incident_team")]
 
@@ -125,3 +130,36 @@ class TimelineEntry(models.Model):
 
     def __str__(self):
         return f"{self.kind} at {self.at}"
+
+
+class NoticeQuerySet(models.QuerySet):
+    def waiting(self):
+        return self.filter(announced_at=None)
+
+
+class Notice(models.Model):
+    """What people must hear of an incident beside the transitions of its monitor, written in the same transaction as
+    what it tells of: outages are told by Transition, everything else by these."""
+
+    class Kind(models.TextChoices):
+        OPENED = "opened", "Opened"
+        STEP = "step", "Drew nearer"
+        RESOLVED = "resolved", "Resolved"
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="notices")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    key = models.CharField(max_length=40, help_text="Told once for each key, such as “step:14”.")
+    text = models.CharField(max_length=300)
+    at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    announced_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["incident", "key"], name="notice_once")]
+        indexes = [models.Index(fields=["created_at"], condition=Q(announced_at=None), name="notice_outbox")]
+
+    def __str__(self):
+        return f"{self.incident_id} {self.key}"
