@@ -13,6 +13,7 @@ from monitors.times import from_ms, to_ms
 
 SWEEP = 200  # monitors looked at in one transaction
 LOOK_AGAIN_MS = 2_000
+LOOK_AGAIN_MOST_MS = 30_000
 A_DAY = timedelta(days=1)
 
 
@@ -32,8 +33,15 @@ def sweep(now: datetime, most: int = SWEEP) -> tuple[Recorded, bool]:
     )
     changes = judge_cases(load_cases(states), to_ms(now))
     # A region that still owes results is looked at again soon, not in every pass.
-    State.objects.filter(pk__any_of=ids, sweep_at__lte=now).update(sweep_at=from_ms(to_ms(now) + LOOK_AGAIN_MS))
+    again = from_ms(to_ms(now) + _look_again_ms(heard, now))
+    State.objects.filter(pk__any_of=ids, sweep_at__lte=now).update(sweep_at=again)
     return Recorded(changes, {state.monitor.team_id for state in states}), len(ids) == most
+
+
+def _look_again_ms(heard: Hearing, now: datetime) -> Ms:
+    """As long as results are behind, within bounds: nothing can be given up before, and every look delays them more."""
+    behind = to_ms(now) - to_ms(max(heard.settled.values(), default=now))
+    return min(max(LOOK_AGAIN_MS, behind), LOOK_AGAIN_MOST_MS)
 
 
 def _give_up_ancient(states: list[State], now: datetime) -> None:

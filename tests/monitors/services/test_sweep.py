@@ -146,3 +146,15 @@ def test_a_monitor_with_nothing_overdue_is_left_alone():
     take("eu", [outcome(monitor, slot)], slot + 100)
     assert state_of(monitor).sweep_at == from_ms(given_up(monitor, slot + 30_000))
     assert sweep(from_ms(slot) + timedelta(seconds=1))[0].teams == set()
+
+
+@pytest.mark.parametrize(("behind_s", "later_s"), [(1, 2), (3, 3), (13, 13), (600, 30)])
+def test_the_further_results_are_behind_the_later_a_monitor_is_looked_at_again(behind_s, later_s):
+    monitor = make_watched()
+    now = given_up(monitor, due(monitor, 1)[0]) + 100
+    results_flow_until(now - behind_s * 1000)
+    heard_until("eu", now - behind_s * 1000)
+    State.objects.update(sweep_at=from_ms(now))
+    with transaction.atomic():
+        sweep(from_ms(now))
+    assert state_of(monitor).sweep_at == from_ms(now + later_s * 1000)
