@@ -10,16 +10,15 @@ _KEY = "live:{}"
 _A_DAY = 86_400
 
 
-def bump(team_ids: Iterable[int]) -> None:
-    """Something these teams can see has changed."""
+def bump(team_ids: Iterable[int]) -> bool:
+    """Something these teams can see has changed. False while the cache is away."""
     try:
         for team in set(team_ids):
-            key = _KEY.format(team)
-            # Starting from the clock, a number is never used twice, whatever the cache forgot in between.
-            if not cache.add(key, time.time_ns() // 1000, _A_DAY):
-                cache.incr(key)
-    except (RedisError, ValueError):
-        return  # pages then redraw on every poll: slower, never wrong
+            # Read off the clock, a number is never used twice, whatever the cache forgot in between.
+            cache.set(_KEY.format(team), time.time_ns() // 1000, _A_DAY)
+    except RedisError:
+        return False  # pages then redraw on every poll: slower, never wrong
+    return True
 
 
 def version(team_ids: Iterable[int]) -> str:

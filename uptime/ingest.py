@@ -18,7 +18,6 @@ from uuid import uuid4
 
 import django.db
 import psycopg
-import redis
 from django.conf import settings
 from django.db import close_old_connections, connections, transaction
 
@@ -27,6 +26,7 @@ from monitors import live
 from monitors.services import ingest, pings
 from monitors.services.pings import Arrival, Key, Taken
 from uptime import actions
+from uptime.pinglimit import BLIND_S, PER_MINUTE, PingLimit
 from uptime.pingwire import NOT_FOUND, READERS, Answer, Call, read, same_name
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,6 @@ Respond = Callable[[str, list[tuple[str, str]]], Any]
 Wsgi = Callable[..., Iterable[bytes]]
 
 TOO_LARGE = 10_000_000  # bytes of a body nobody reads
-PER_MINUTE = 300  # pings of one heartbeat
-BLIND_S = 5.0  # how long the cache is left alone after it failed
 PATIENCE_S = 2.0  # how long a ping waits for a connection to the database
 PIECE = 65_536
 PREFIXES = tuple(prefix for prefix, _ in READERS)
@@ -88,7 +86,7 @@ def _answer(call: Call, environ: Environ, at: datetime) -> Answer:
     if size > TOO_LARGE:
         _hang_up(environ)
         return MUCH
-    if not _cache.allows(call.key):
+    if not _limit.allows(str(call.key.uuid or call.key.token or f"{call.key.ping_key}/{call.key.slug}")):
         return TOO_OFTEN
     if call.said:
         body = call.said.encode("utf-8", "replace")[: settings.PING_BODY_LIMIT]
@@ -116,7 +114,7 @@ def _store(call: Call, ping: Arrival) -> Answer:
         except pings.InactiveError:
             return call.dialect.unknown
     if taken:
-        _cache.redraw(taken.team)
+        _redraw(taken.team)
     return answer
 
 
@@ -124,8 +122,8 @@ def _put_off(key: Key, ping: Arrival) -> Taken | None:
     """The one statement most pings are, on a connection of the pool and without a transaction around it."""
     pool = connections["default"].pool  # type: ignore[attr-defined]  # PostgreSQL is all we have, and it has one
     pool.open()
-    with pool.connection(timeout=PATIENCE_S) as raw, raw.cursor() as cursor:
-        return pings.put_off(cursor, key, ping)
+    with pool.connection(timeout=PATIENCE_S) as raw:
+        return pings.put_off(raw, key, ping)
 
 
 @transaction.atomic
@@ -191,38 +189,18 @@ def _send(answer: Answer, environ: Environ, respond: Respond, tells_limit: bool 
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
 
 
-class _Cache:
-    """The rate limit of each heartbeat, and the sign to redraw pages. A cache that failed is left alone for a while."""
+class _Redraw:
+    """Has open pages drawn again. A cache that is away is left alone for a while: nobody's ping waits for it."""
 
     def __init__(self) -> None:
         self._blind_until = 0.0
-        self._client: redis.Redis | None = None
 
-    def allows(self, key: Key) -> bool:
-        """Counts a ping; whether it is not one too many."""
-        minute = int(time.time()) // 60
-        name = f"{settings.QUEUE_PREFIX}pings:{key.uuid or key.token or f'{key.ping_key}/{key.slug}'}:{minute}"
-        if time.monotonic() < self._blind_until:
-            return True
-        try:
-            if self._client is None:
-                self._client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
-            with self._client.pipeline(transaction=False) as pipe:
-                pipe.incr(name)
-                pipe.expire(name, 60, nx=True)
-                count = pipe.execute()[0]
-            return count <= PER_MINUTE
-        except redis.RedisError:
+    def __call__(self, team: int) -> None:
+        if time.monotonic() >= self._blind_until and not live.bump([team]):
             self._blind_until = time.monotonic() + BLIND_S
-            log.warning("The cache is away: pings are not limited")
-            return True
-
-    def redraw(self, team: int) -> None:
-        if time.monotonic() >= self._blind_until:
-            live.bump([team])
 
 
-_cache = _Cache()
+_limit, _redraw = PingLimit(), _Redraw()
 
 
 # Listening to ourselves -----------------------------------------------------------------------------------------------

@@ -5,9 +5,10 @@ Most pings say that all is well, as before: they are one statement (`put_off`). 
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.backends.utils import CursorWrapper
+import psycopg
 
 from monitors.domain import heartbeat as rules
 from monitors.domain.heartbeat import PingKind
@@ -75,12 +76,12 @@ WITH hit AS (
 ), stored AS (
     INSERT INTO monitors_ping (heartbeat_id, n, kind, received_at, exit_code, duration_ms, run, method, address,
         user_agent, body, body_size)
-    SELECT monitor_id, pings, 'success', %(at)s, %(exit_code)s, %(duration)s, %(run)s, %(method)s, %(address)s,
-        %(user_agent)s, %(body)s, %(body_size)s
+    SELECT monitor_id, pings, 'success', %(at)s, %(exit_code)s::smallint, %(duration)s::float8, %(run)s, %(method)s,
+        %(address)s, %(user_agent)s, %(body)s::bytea, %(body_size)s
     FROM hit
 ), shown AS (
-    UPDATE monitors_state SET last_checked_at = %(at)s, last_response_ms = %(duration)s,
-        recent = (recent || %(bar)s::smallint)[greatest(1, cardinality(recent) + 2 - %(bars)s):]
+    UPDATE monitors_state SET last_checked_at = %(at)s, last_response_ms = %(duration)s::float8,
+        recent = (recent || %(bar)s::smallint)[greatest(1, cardinality(recent) + 2 - %(bars)s::int):]
     FROM hit WHERE monitors_state.monitor_id = hit.monitor_id
 )
 SELECT team_id FROM monitors_monitor, hit WHERE id = hit.monitor_id
@@ -88,8 +89,11 @@ SELECT team_id FROM monitors_monitor, hit WHERE id = hit.monitor_id
 _BY_UUID, _BY_TOKEN = _PUT_OFF.format(column="uuid"), _PUT_OFF.format(column="token")
 
 
-def put_off(cursor: CursorWrapper, key: Key, ping: Arrival) -> Taken | None:
-    """Write down a ping that says that all is well, as before. None when it takes more than that."""
+def put_off(connection: psycopg.Connection[Any], key: Key, ping: Arrival) -> Taken | None:
+    """Write down a ping that says that all is well, as before. None when it takes more than that.
+
+    The statement is prepared: PostgreSQL would need as long to plan it as to carry it out.
+    """
     if ping.kind is not PingKind.SUCCESS or key.slug:
         return None
     values = {
@@ -106,8 +110,8 @@ def put_off(cursor: CursorWrapper, key: Key, ping: Arrival) -> Taken | None:
         "bar": _bar(ping.kind, ping.duration_ms),
         "bars": State.RECENT,
     }
-    cursor.execute(_BY_UUID if key.uuid else _BY_TOKEN, values)
-    row = cursor.fetchone()
+    connection.prepare_threshold = 0
+    row = psycopg.Cursor(connection).execute(_BY_UUID if key.uuid else _BY_TOKEN, values).fetchone()
     return Taken(row[0]) if row else None
 
 

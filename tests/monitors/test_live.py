@@ -25,7 +25,7 @@ def test_a_forgetful_cache_never_brings_an_old_version_back():
         seen.add(live.version([3]))
 
 
-@pytest.mark.parametrize("name", ["get_many", "add"])
+@pytest.mark.parametrize("name", ["get_many", "set"])
 def test_without_the_cache_pages_are_simply_drawn(name, monkeypatch):
     def away(*args, **kwargs):
         raise RedisError("away")

@@ -8,11 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-import redis
 import requests
 from betterstack.uptime import BearerAuth, PaginatedAPI
 from betterstack.uptime.objects import Heartbeat as BetterStackHeartbeat
-from django.conf import settings
 from rest_framework_simplejwt.tokens import AccessToken
 from runchecked import HealthCheckedContext
 
@@ -224,17 +222,14 @@ def test_what_is_unknown_and_what_is_deleted_take_the_same_time(site, job):
 
 def test_a_heartbeat_takes_so_many_pings_a_minute(site, job):
     other = make_heartbeat(job.team, name="Other", target="other")
-    assert requests.get(site + path_of(job, "uuid"), timeout=10).ok
-    with redis.Redis.from_url(settings.REDIS_URL) as cache:
-        [counter] = cache.scan_iter(f"*pings:{Heartbeat.objects.get(pk=job.pk).uuid}:*")
-        prefix, _, minute = counter.decode().rpartition(":")
-        assert cache.ttl(counter) <= 60
-        for each in (int(minute), int(minute) + 1):
-            cache.set(f"{prefix}:{each}", front.PER_MINUTE, ex=60)
-    refused = requests.get(site + path_of(job, "uuid"), timeout=10)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
+    path, answers = path_of(job, "uuid"), []
+    with requests.Session() as session:
+        for _ in range(2 * front.PER_MINUTE + 1):  # a minute may end meanwhile
+            answers.append(session.get(site + path, timeout=10))
+    refused = [each for each in answers if not each.ok]
+    assert {(each.status_code, each.headers["Retry-After"]) for each in refused} == {(429, "60")}
     assert requests.get(site + path_of(other, "uuid"), timeout=10).ok
-    assert Ping.objects.count() == 2
+    assert Ping.objects.filter(heartbeat=job.pk).count() == len(answers) - len(refused)
 
 
 # Clients of theirs ----------------------------------------------------------------------------------------------------
