@@ -21,6 +21,7 @@ class Trouble(StrEnum):
     SKEWED = "skewed"
     CANARY = "canary"
     DISAGREES = "disagrees"
+    IMPAIRED = "impaired"
 
 
 WORDS = {  # "EU West is not trusted: ..."
@@ -28,6 +29,7 @@ WORDS = {  # "EU West is not trusted: ..."
     Trouble.SKEWED: "its clock is off",
     Trouble.CANARY: "it mistakes sites whose state is known",
     Trouble.DISAGREES: "it disagrees with the others",
+    Trouble.IMPAIRED: "it cannot carry out its checks",
 }
 
 
@@ -38,7 +40,7 @@ class Limits:
     clock_ms: Ms = 2_000
     clean_ms: Ms = 180_000
     compared: int = 20  # monitors that must have been compared
-    alone: int = 10  # of them, those that the region alone must see down ...
+    alone: int = 10  # of them, those that the region alone must see down, or of its own those it cannot look at ...
     share: int = 20  # ... as many per cent of all compared ...
     teams: int = 3  # ... and of so many teams, or all there are
 
@@ -64,6 +66,16 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Impairment:
+    """Monitors that a region could not look at within the last minute for want of means of its own, such as file
+    descriptors or ports; `detail` says what became of one of them."""
+
+    monitors: int = 0
+    of: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What is known of a region at a moment."""
 
@@ -71,6 +83,7 @@ class Seen:
     clocks: Sequence[Ms | None] = ()  # how far each worker's clock is ahead of ours; None: cannot be told
     canaries: Sequence[Sequence[Canary]] = ()  # by worker
     comparison: Comparison | None = Comparison()  # None: there are no two trusted others
+    impairment: Impairment = Impairment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +113,13 @@ def examine(seen: Seen, limits: Limits) -> dict[Trouble, Finding]:
     """What is wrong with a region, one finding for each kind of trouble."""
     if seen.offline:
         silent = Finding(True, "It gives no sign of life")
-        return {Trouble.OFFLINE: silent} | dict.fromkeys((Trouble.SKEWED, Trouble.CANARY, Trouble.DISAGREES), UNKNOWN)
+        return dict.fromkeys(Trouble, UNKNOWN) | {Trouble.OFFLINE: silent}
     return {
         Trouble.OFFLINE: CLEAN,
         Trouble.SKEWED: _clock(seen.clocks, limits),
         Trouble.CANARY: _canaries(seen.canaries),
         Trouble.DISAGREES: _disagreement(seen.comparison, limits),
+        Trouble.IMPAIRED: _impairment(seen.impairment, limits),
     }
 
 
@@ -123,8 +137,9 @@ def follow(case: Case | None, kind: Trouble, finding: Finding, now: Ms, limits: 
 
 
 def _begin(kind: Trouble, detail: str, now: Ms) -> Case:
-    """A silent region has said nothing false; what any other said in the rounds still open is doubted too."""
-    return Case(kind, now, None if kind == Trouble.OFFLINE else now - OPEN_ROUND_MS, detail)
+    """A region that is silent or could not look has said nothing false; of any other, what it said in the rounds still
+    open is doubted too."""
+    return Case(kind, now, None if kind in {Trouble.OFFLINE, Trouble.IMPAIRED} else now - OPEN_ROUND_MS, detail)
 
 
 def _clock(clocks: Sequence[Ms | None], limits: Limits) -> Finding:
@@ -167,3 +182,9 @@ def _disagreement(seen: Comparison | None, limits: Limits) -> Finding:
         and seen.alone_teams >= min(limits.teams, seen.teams)
     )
     return Finding(True, f"It alone sees {seen.alone} of {seen.compared} monitors down") if wrong else CLEAN
+
+
+def _impairment(seen: Impairment, limits: Limits) -> Finding:
+    if seen.monitors < max(1, limits.alone) or 100 * seen.monitors < limits.share * seen.of:
+        return CLEAN
+    return Finding(True, f"It could not look at {seen.monitors} of {seen.of} monitors within a minute: {seen.detail}")

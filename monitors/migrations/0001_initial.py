@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
             name='RegionTrouble',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('offline', 'Offline'), ('skewed', 'Clock is off'), ('canary', 'Canaries fail'), ('disagrees', 'Disagrees with the others')], max_length=12)),
+                ('kind', models.CharField(choices=[('offline', 'Offline'), ('skewed', 'Clock is off'), ('canary', 'Canaries fail'), ('disagrees', 'Disagrees with the others'), ('impaired', 'Cannot look')], max_length=12)),
                 ('start', models.DateTimeField()),
                 ('end', models.DateTimeField(null=True)),
                 ('doubted_from', models.DateTimeField(help_text='Votes of slots from here to the end are no data, in rounds that were not closed. Empty: none are.', null=True)),

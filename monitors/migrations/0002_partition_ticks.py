@@ -14,9 +14,9 @@ CREATE TABLE {table} (
 ) PARTITION BY RANGE ({key});
 DROP TABLE {table}_plain;
 """
-# Whether a region is believed depends on who sees what down in the last minute: an index of the down votes alone, which
-# are few, costs next to nothing to keep.
-DOWN_VOTES = "CREATE INDEX monitors_tick_down ON monitors_tick (slot) WHERE vote = 'down'"
+# Whether a region is believed depends on who saw what down, or could not look, in the last minute: an index of those
+# alone, which are few, costs next to nothing to keep.
+TELLING = "CREATE INDEX monitors_tick_telling ON monitors_tick (slot) WHERE vote = 'down' OR reason = 'local_error'"
 
 
 def first_partitions(apps, schema_editor):
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
     dependencies = [("monitors", "0001_initial")]
     operations = [
         migrations.RunSQL(PARTITION.format(table="monitors_tick", key="slot"), migrations.RunSQL.noop),
-        migrations.RunSQL(DOWN_VOTES, migrations.RunSQL.noop),
+        migrations.RunSQL(TELLING, migrations.RunSQL.noop),
         migrations.RunSQL(PARTITION.format(table="monitors_fiveminuterollup", key="start"), migrations.RunSQL.noop),
         migrations.RunPython(first_partitions, migrations.RunPython.noop),
     ]

@@ -55,6 +55,7 @@ class RegionTrouble(models.Model):
         SKEWED = "skewed", "Clock is off"
         CANARY = "canary", "Canaries fail"
         DISAGREES = "disagrees", "Disagrees with the others"
+        IMPAIRED = "impaired", "Cannot look"
 
     region = models.ForeignKey(Region, on_delete=models.CASCADE, related_name="troubles")
     kind = models.CharField(max_length=12, choices=Kind.choices)

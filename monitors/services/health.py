@@ -9,17 +9,19 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 
 from monitors.domain import region_health as rules
-from monitors.domain.region_health import Canary, Comparison, Seen, Trouble
+from monitors.domain.region_health import Canary, Comparison, Impairment, Seen, Trouble
 from monitors.domain.verdict import Vote
 from monitors.models import Monitor, Region, RegionTrouble, RegionWorker, Tick
+from monitors.probes.base import Reason
 from monitors.services.regions import hearing
 from monitors.times import from_ms, to_ms
 
 COMPARED_OVER = timedelta(seconds=60)
 SAMPLE = 500  # monitors of a suspect region that are compared
+MANY = Count("monitor_id", distinct=True)
 OTHERS = 2  # trusted regions it takes to say that another one is wrong
 
 
@@ -91,13 +93,14 @@ def _observe(regions: list[int], sick: set[int], now: datetime) -> dict[int, See
     offline = hearing().offline
     workers = _workers(regions, now)
     listening = [region for region in regions if region not in offline]
-    compared = _compare(listening, sick, now)
+    compared, impaired = _compare(listening, sick, now), _impairments(now)
     return {
         region: Seen(
             offline=region in offline,
             clocks=[None if each.clock_ms is None else round(each.clock_ms) for each in workers[region]],
             canaries=[_canaries(each) for each in workers[region]],
             comparison=compared.get(region, Comparison()),
+            impairment=impaired.get(region, Impairment()),
         )
         for region in regions
         if region in workers
@@ -119,6 +122,17 @@ def _canaries(worker: RegionWorker) -> list[Canary]:
     return [Canary(each["url"], each["known_up"], each["wrong"], each["detail"]) for each in worker.canaries]
 
 
+def _impairments(now: datetime) -> dict[int, Impairment]:
+    """The regions that could not look at many monitors within the last minute; hardly ever is there one."""
+    errors = Tick.objects.filter(slot__gt=now - COMPARED_OVER, slot__lte=now, reason=Reason.LOCAL_ERROR)
+    counted = errors.order_by().values_list("region_id").annotate(many=MANY, detail=Max("detail"))
+    found = list(counted.filter(many__gte=settings.DISAGREE_ALONE))
+    checked = Count("monitors", filter=Q(monitors__deleted_at=None, monitors__paused=False))
+    regions = Region.objects.filter(pk__in=[row[0] for row in found]).order_by()
+    of = dict(regions.annotate(checked=checked).values_list("pk", "checked")) if found else {}
+    return {region: Impairment(many, of.get(region, many), detail) for region, many, detail in found}
+
+
 # Whether it agrees with the others ------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -138,8 +152,7 @@ def _compare(listening: list[int], sick: set[int], now: datetime) -> dict[int, C
     if len(listening) <= OTHERS:
         return {}
     down = Tick.objects.filter(slot__gt=now - COMPARED_OVER, slot__lte=now, vote=Vote.DOWN)
-    many = Count("monitor_id", distinct=True)
-    suspects = down.values_list("region_id").annotate(many=many).filter(many__gte=settings.DISAGREE_ALONE).order_by()
+    suspects = down.values_list("region_id").annotate(many=MANY).filter(many__gte=settings.DISAGREE_ALONE).order_by()
     found: dict[int, Comparison | None] = {}
     for suspect, _ in suspects:
         trusted = frozenset(listening) - sick - {suspect}

@@ -73,7 +73,7 @@ def test_a_good_message_is_replayed_without_being_put_aside_again():
 def test_an_outcome_that_the_database_did_not_take_can_be_replayed():
     monitor = make_watched(interval=3600)
     wire = failed_check(monitor)
-    bad = [*wire[:-1], "a \x00 byte"]
+    bad = [*wire[:11], "a \x00 byte", *wire[12:]]  # its detail
     recording.take("eu", sealed({"outcomes": [bad]}))
     letter = DeadLetter.objects.get()
     assert not recording.replay(letter)

@@ -12,6 +12,7 @@ from monitors.domain.region_health import (
     Case,
     Comparison,
     Finding,
+    Impairment,
     Limits,
     Seen,
     Trouble,
@@ -118,6 +119,19 @@ def test_the_words_name_the_canary():
 )
 def test_a_region_disagrees_when_it_alone_sees_many_down(comparison, found):
     assert wrong(Trouble.DISAGREES, comparison=comparison) is found
+
+
+@pytest.mark.parametrize(
+    ("failed", "of", "found"),
+    [(0, 100, False), (9, 9, False), (10, 10, True), (10, 50, True), (10, 51, False), (200, 1000, True)],
+)
+def test_a_region_is_impaired_when_it_cannot_look_at_many_of_its_monitors(failed, of, found):
+    assert wrong(Trouble.IMPAIRED, impairment=Impairment(failed, of, "Too many open files")) is found
+
+
+def test_what_an_impaired_region_did_see_is_believed():
+    case = follow(None, Trouble.IMPAIRED, WRONG, START, LIMITS)
+    assert case.doubted_from is None
 
 
 # How a trouble goes on ------------------------------------------------------------------------------------------------

@@ -53,6 +53,25 @@ def test_regions_that_are_heard_are_in_no_trouble():
     assert troubles() == []
 
 
+def test_a_region_that_cannot_look_for_want_of_means_is_impaired_until_it_can(few):
+    hear("eu")
+    team, region = team_of(make_user("alice")), Region.objects.get(slug="eu")
+    for number in range(3):
+        monitor = make_monitor(team, name=f"Site {number}", regions=[region])
+        Tick.objects.create(
+            monitor=monitor, region=region, slot=later(-5), vote="nodata",
+            reason=Reason.LOCAL_ERROR, config_version=1, detail="Too many open files",
+        )  # fmt: skip
+    watch()
+    assert troubles() == [("eu", "impaired")]
+    trouble = RegionTrouble.objects.get()
+    assert trouble.detail == "It could not look at 3 of 3 monitors within a minute: Too many open files"
+    assert trouble.doubted_from is None
+    hear("eu", now=later(60))
+    watch(later(60))
+    assert troubles() == []
+
+
 def test_a_region_that_falls_silent_is_offline_until_it_is_heard_again():
     hear("eu", "us")
     hear("us", now=later(16))
