@@ -196,7 +196,7 @@ def test_whatever_is_found_a_sick_region_is_trusted_only_after_an_unbroken_clean
             assert (case.start, case.doubted_from) == (before.start, before.doubted_from)
         if case is not None and case.end is not None:
             assert finding == CLEAN
-            assert kind == Trouble.OFFLINE or now - clean_from >= LIMITS.clean_ms
+            assert kind in {Trouble.OFFLINE, Trouble.IMPAIRED} or now - clean_from >= LIMITS.clean_ms
             case = None
 
 
