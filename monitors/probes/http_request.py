@@ -13,7 +13,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from monitors.probes.oauth import is_token
-from monitors.probes.options import HeadersField, OptionsForm, SecretField, TextField
+from monitors.probes.options import DefaultChoiceField, HeadersField, OptionsForm, SecretField, TextField
 from monitors.probes.route import check_proxy
 from uptime.lib.net import Guard, UrlError, check_url, is_address
 
@@ -98,7 +98,7 @@ class RequestOptions(OptionsForm):
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "Accept: application/json", "spellcheck": "false"}),
         help_text="One per line, as in “Accept: application/json”. Stored encrypted.",
     )
-    body_kind = forms.ChoiceField(
+    body_kind = DefaultChoiceField(
         label="The body is",
         choices=[("raw", "Text, sent as it is"), ("json", "JSON"), ("form", "A form: one name=value per line")],
         initial="raw",
@@ -112,7 +112,7 @@ class RequestOptions(OptionsForm):
         help_text="Text that reads like JSON is sent as application/json unless a header says otherwise. "
         "Stored encrypted.",
     )
-    auth = forms.ChoiceField(
+    auth = DefaultChoiceField(
         label="Authentication",
         choices=[
             ("none", "None"),
@@ -148,7 +148,7 @@ class RequestOptions(OptionsForm):
     audience = LineField(
         label="Audience", max_length=1000, when="auth=oauth2", help_text="Only where the provider asks for one."
     )
-    client_auth = forms.ChoiceField(
+    client_auth = DefaultChoiceField(
         label="The client signs in",
         choices=[("header", "In the Authorization header"), ("body", "In the body of the token request")],
         initial="header",
@@ -172,15 +172,14 @@ class RequestOptions(OptionsForm):
         help_text="Certificates in PEM form, one after another, that are trusted instead of the public authorities: "
         "by the target, its redirects, the token URL and the proxy.",
     )
-    http_version = forms.ChoiceField(
+    http_version = DefaultChoiceField(
         label="HTTP version",
         choices=[("1.1", "HTTP/1.1"), ("auto", "HTTP/2 if the server offers it"), ("2", "HTTP/2, or it is down")],
         initial="1.1",
         help_text="HTTP/2 is agreed on under TLS (ALPN), so it takes an https:// address.",
     )
-    ip_version = forms.ChoiceField(
+    ip_version = DefaultChoiceField(
         label="IP version",
-        required=False,
         choices=[
             ("", "Automatic"),
             ("ipv4", "IPv4 only"),

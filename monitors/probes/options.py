@@ -170,6 +170,16 @@ class TextField(forms.CharField):
         return super().to_python(value) or ""
 
 
+class DefaultChoiceField(forms.ChoiceField):
+    """Who leaves it out means what it is at first."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**{"initial": "", "required": False, **more})
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value or self.initial)
+
+
 class SecretField(TextField):
     """One line that nobody may read over a shoulder. What is shown of a stored one is its mask."""
 

@@ -35,6 +35,9 @@ RECORDED = {
 OURS = {
     "timeout", "quorum", "at_least", "confirm", "recover", "flags", "last_reason", "last_detail", "last_response_ms",
     "team_name", "when_blind",
+    "auth", "auth_username", "auth_password", "bearer_token", "token_url", "client_id", "client_secret", "scope",
+    "audience", "client_auth", "client_certificate", "client_key", "authorities", "body_kind", "http_version",
+    "ip_version", "proxy_host", "proxy_port", "proxy_username", "proxy_password",
 }
 # fmt: on
 
