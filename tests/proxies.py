@@ -44,7 +44,10 @@ class Proxy:
     def _serve(self, _server, client):
         head = b""
         while b"\r\n\r\n" not in head:
-            head += client.recv(4096) or b"\r\n\r\n"
+            part = client.recv(4096)
+            if not part:
+                return
+            head += part
         text = head.decode("latin-1")
         self.heads.append(text)
         method, target = text.split(" ")[:2]

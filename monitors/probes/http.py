@@ -87,7 +87,7 @@ class HttpKind:
         return str(check_url(text, guard=Guard(allow_private=allow_private)))
 
     def probe(self, check: Check, guard: Guard) -> Steps:
-        wanted = check.options.get("ip_version")
+        wanted = check.options.get("ip_version") or ""
         return _over_both(check, guard) if wanted == "both" else _attempt(check, guard, FAMILIES.get(wanted, 0))
 
 

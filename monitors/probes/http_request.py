@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 
 from monitors.probes.oauth import is_token
 from monitors.probes.options import DefaultChoiceField, HeadersField, OptionsForm, SecretField, TextField
-from monitors.probes.route import check_proxy
+from monitors.probes.route import Family, check_proxy
 from uptime.lib.net import Guard, UrlError, check_url, is_address
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -22,7 +22,7 @@ MAX_BODY = 64 * 1024  # bytes we send
 MAX_REDIRECTS = 10
 MAX_PEM = 32 * 1024  # characters
 RSA_BITS = (2048, 4096)  # fewer are refused by OpenSSL, and with more a handshake would hold up other checks
-FAMILIES = {"ipv4": 4, "ipv6": 6}
+FAMILIES: dict[str, Family] = {"ipv4": 4, "ipv6": 6}
 SECRETS = ("headers", "body", "auth_password", "bearer_token", "client_secret", "client_key", "proxy_password")
 # What belongs to a choice: of another one it is neither shown nor kept.
 BELONGS = {
