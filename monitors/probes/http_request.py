@@ -134,7 +134,7 @@ class RequestOptions(OptionsForm):
         help_text="Sent as “Authorization: Bearer …”. Stored encrypted.",
     )
     token_url = LineField(
-        label="Token URL",
+        label="Token endpoint",
         max_length=2048,
         when="auth=oauth2",
         placeholder="https://login.example.com/oauth2/token",
@@ -170,7 +170,7 @@ class RequestOptions(OptionsForm):
         block="CERTIFICATE",
         label="Trusted authorities",
         help_text="Certificates in PEM form, one after another, that are trusted instead of the public authorities: "
-        "by the target, its redirects, the token URL and the proxy.",
+        "by the target, its redirects, the token endpoint and the proxy.",
     )
     http_version = DefaultChoiceField(
         label="HTTP version",
