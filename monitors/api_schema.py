@@ -80,6 +80,11 @@ WORDS = {
     "header, or removes it with `_destroy`; one without replaces the header of its name, or is added.",
     "required_keyword": "Text to look for on the page, in upper or lower case; of `tcp`, `udp` and `websocket` in the "
     "answer, in exactly these letters.",
+    "auth": "How to sign in at a website. Left out while `auth_username` or `auth_password` is sent: `basic`.",
+    "proxy_host": "The proxy that leads to a website: its host, which may be written with scheme, user name and "
+    "password, as in `socks5h://alice:secret@proxy.example.com`. Answered without them; without a scheme it is an HTTP "
+    "proxy. Empty: none.",
+    "ip_version": "`ipv4` or `ipv6`: only that one. `both`: one after the other. Empty or `null`: either.",
     "expected_status_codes": "Empty: 200 to 299, or 200 to 399 where redirects are not followed.",
 }  # fmt: skip
 PORT = "The port of the host. Left out: the one in `url`, or where there is none the usual one of the type."
@@ -146,6 +151,7 @@ def _settings():
         "nullable": True,
         "description": _of_kinds(PORT, [k for k in probed_kinds() if k.has_port]),
     }
+    found["proxy_port"] = {**WHOLE, "nullable": True, "description": "The port of `proxy_host`."}
     return {**_options(), **found}
 
 

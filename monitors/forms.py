@@ -19,6 +19,7 @@ from monitors.domain.slots import default_timeout, max_timeout
 from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS, as_judged, is_probed
+from monitors.sections import grouped
 from uptime import actions
 from uptime.lib.net import Guard
 
@@ -34,17 +35,6 @@ QUORUMS = {
 RULES = ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period", "when_blind")
 # What only what is probed has.
 PROBED = ("interval", "timeout", "regions", *RULES)
-# Fields as a page groups them; options of the kind that are named nowhere come in the section its form names.
-SECTIONS = {
-    "What to check": ["kind", "target", "name"],
-    "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
-    "What counts as up": ["expected_status", "keyword", "keyword_mode"],
-    "Regions and verdict": [
-        "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
-        "when_blind",
-    ],
-}  # fmt: skip
-JUDGED_SECTIONS = {"What to wait for": ["kind", "name", "target"], "When": SECTIONS["When"]}
 
 
 def default_of(name):
@@ -233,10 +223,7 @@ class MonitorForm(forms.Form):
 
     def sections(self):
         """Pairs of a title and its bound fields, for any template that shows forms."""
-        rest = [name for name in self.options.fields if not any(name in names for names in SECTIONS.values())]
-        known = JUDGED_SECTIONS if self.judged else SECTIONS
-        for title in dict.fromkeys([*known, self.options.section]):
-            names = [*known.get(title, ()), *(rest if title == self.options.section else ())]
+        for title, names in grouped(self.options, bool(self.judged)):
             bound = [self[name] for name in names if name in self.fields or name in self.options.fields]
             if bound:
                 yield title, bound
@@ -316,21 +303,31 @@ class MonitorForm(forms.Form):
     def _clean_options(self, cleaned):
         if self.options.errors:
             return
-        if "target" in cleaned:
+        self._unmask()
+        if not self.options.errors:
+            self.options.clean_whole()
+        if "target" in cleaned and not self.options.errors:
             self.options.clean_for(cleaned["target"], Guard(settings.ALLOW_PRIVATE_TARGETS))
-        stored = (self.instance.secrets if self.instance else None) or {}
         cleaned["options"], cleaned["secrets"] = {}, {}
-        for name, value in list(self.options.cleaned_data.items()):
-            if name not in self.chosen.secret_fields:
+        for name, value in self.options.cleaned_data.items():
+            if name in self.chosen.secret_fields:
+                cleaned["secrets"] |= {name: value} if value else {}
+            elif name not in self.options.rare or not self.options.is_usual(name):
                 cleaned["options"][name] = value
-                continue
-            secret = unmasked(value, stored.get(name))
-            if holds_mask(secret):
-                self.options.add_error(name, f"Enter the value again: nothing is stored for “{MASK}” here.")
-            elif secret:
-                cleaned["secrets"][name] = secret
         if self.judged:
             cleaned |= self.judged.columns(cleaned["options"])
+
+    def _unmask(self):
+        """Put what is stored where its mask was sent back."""
+        for name in self.chosen.secret_fields:
+            secret = unmasked(self.options.cleaned_data[name], self._stored.get(name))
+            self.options.cleaned_data[name] = secret
+            if holds_mask(secret):
+                self.options.add_error(name, f"Enter the value again: nothing is stored for “{MASK}” here.")
+
+    @property
+    def _stored(self):
+        return (self.instance.secrets if self.instance else None) or {}
 
     def save(self, **more):
         """Make or change the monitor; `more`: attributes of it that are not in the form. Returns it."""
@@ -340,7 +337,7 @@ class MonitorForm(forms.Form):
         fields = {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
         if not self.instance:
             return actions.create(self.team, self.user, {"kind": self.chosen.name, **fields, **more})
-        if self.options.cleaned_data == _cleaned(self.chosen, self.shown):
+        if self.options.cleaned_data == _cleaned(self.chosen, {**self.shown, **self._stored}):
             # Spelled out or not: the same options are no new configuration.
             del fields["options"], fields["secrets"]
         return actions.change(self.instance, {**fields, **more})

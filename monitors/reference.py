@@ -14,7 +14,8 @@ Whatever the type: every check has one deadline over everything, name look-up in
 any other. A failure other than a timeout is tried once more after a second, with a fresh connection. The region itself
 looks a name up, every address it leads to must be a public one, and only those very addresses are connected to.
 [Private networks](configuration.md) are watched where the operator allows it. What the region failed to do is "no
-data", never down. Jobs that report in are not checked; they have [a page of their own](heartbeats.md).
+data", never down. How a website is asked, with authentication, certificates and proxies, has [a page](requests.md);
+so have jobs that report in, which are [not checked](heartbeats.md).
 
 Ports: websites, WebSockets and gRPC services are watched on any port that a browser would go to too. The other types
 also look at the usual ports of mail, databases, directories and remote access, but send nothing of yours there: a

@@ -18,6 +18,7 @@ from monitors.masks import masked
 from monitors.models import Status
 from monitors.probes.kinds import KINDS, probed_kinds
 from monitors.probes.options import HeadersField, LinesField, StatusesField, parse_statuses, statuses_text
+from monitors.serializers_http import http_attributes, http_given
 from monitors.wire import FIELD_NAMES, join_port, split_port, wire_name
 
 BLANK = "Can't be blank."
@@ -91,6 +92,7 @@ def attributes(monitor):
             if name != "keyword_mode"
         },
         **(dict(zip(("url", "port"), split_port(monitor.target), strict=True)) if kind.has_port else {}),
+        **(http_attributes(options) if kind.name == DEFAULT_KIND else {}),
         "monitor_type": type_of(monitor.kind, options),
         "request_timeout": seconds(monitor.timeout_ms * timeout_unit(monitor.kind)),
         "timeout": seconds(monitor.timeout_ms),
@@ -145,7 +147,7 @@ def written(name, field, value):
         return value.lower()
     if isinstance(field, LinesField):
         return value or []
-    if name in {"keyword", "expect"}:
+    if name in {"keyword", "expect", "ip_version"}:
         return value or None
     return "" if value is None and isinstance(field, forms.CharField) else value
 
@@ -226,6 +228,7 @@ class MonitorBody:
             given |= self._endpoint(given)
         if self.kind.name == DEFAULT_KIND:
             given |= self._http_type(given)
+            given |= http_given(self.body, self.instance.options if self.instance else {}, self._refuse)
         return given
 
     def _read(self, name, field, wire):

@@ -24,6 +24,7 @@ OPTION_NAMES = {
     "body": "request_body",
     "send": "request_body",
     "expect": "required_keyword",
+    "proxy": "proxy_host",
 }
 # Where the wire uses a name of its own for one kind: of a DNS monitor the url is the name server.
 KIND_NAMES = {"dns": {"target": "request_body", "server": "url"}}
@@ -51,3 +52,23 @@ def split_port(text):
 def join_port(host, port):
     host = f"[{host}]" if host.count(":") > 1 else host
     return host if port is None else f"{host}:{port}"
+
+
+def split_proxy(text):
+    """ "http://proxy.example.com:3128" as the wire has it: ("proxy.example.com", 3128). A scheme other than http stays
+    in front of the host; without a port, None."""
+    scheme, _, place = text.rpartition("://")
+    host, port = split_port(place)
+    host = f"[{host}]" if ":" in host else host
+    return (host if scheme in {"", "http"} else f"{scheme}://{host}"), port and int(port)
+
+
+def read_proxy(host, port):
+    """The wire's proxy in the form's names: a host, which may have scheme, user name and password in front and a port
+    behind it, and a port of its own."""
+    scheme, _, rest = host.strip().rpartition("://")
+    user, at, place = rest.rpartition("@")
+    name, own_port = split_port(place.rstrip("/"))
+    username, _, password = user.partition(":")
+    signed_in = {"proxy_username": username, "proxy_password": password} if at else {}
+    return {"proxy": f"{scheme or 'http'}://{join_port(name, port or own_port)}" if name else "", **signed_in}

@@ -100,6 +100,13 @@ class Reason(StrEnum):
         "Answers",
         "The target answers, and this upside-down monitor expects that it does not.",
     )
+    NO_TOKEN = (
+        "no_token",
+        DOWN,
+        "No access token",
+        "The token endpoint gave no access token, so the target could not be asked.",
+    )
+    PROXY = "proxy", DOWN, "Proxy failed", "The proxy of this monitor did not lead to the target."
     TOO_MANY_REDIRECTS = "too_many_redirects", DOWN, "Too many redirects", "The redirects come to no end."
     BAD_REDIRECT = "bad_redirect", DOWN, "Bad redirect", "The server redirects to no usable address."
     BLOCKED_REDIRECT = (

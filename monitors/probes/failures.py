@@ -8,9 +8,12 @@ import os
 import ssl
 import time
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 
+from monitors.domain.verdict import Vote
 from monitors.probes.base import Phases, Reason
 from monitors.probes.kinds import Connect, Finding, Request
+from monitors.probes.route import Proxy
 from monitors.probes.transfer import (
     MAX_HEADERS,
     OPERATION_TIMEDOUT,
@@ -18,6 +21,7 @@ from monitors.probes.transfer import (
     PEER_FAILED_VERIFICATION,
     Result,
 )
+from uptime.lib.net import URL
 from uptime.lib.resolver import Problem
 
 # What the operating system says when the trouble is on this machine.
@@ -42,7 +46,7 @@ LOCAL_ERRNOS = frozenset(
 UNSUPPORTED_PROTOCOL, WEIRD_SERVER_REPLY, HTTP2 = 1, 8, 16
 SSL_CONNECT_ERROR, GOT_NOTHING, SEND_ERROR, RECV_ERROR = 35, 52, 55, 56
 SSL_CERTPROBLEM, SSL_CIPHER, BAD_CONTENT_ENCODING = 58, 59, 61
-SSL_INVALIDCERTSTATUS, HTTP2_STREAM, TOO_LARGE = 91, 92, 100
+SSL_INVALIDCERTSTATUS, HTTP2_STREAM, PROXY, TOO_LARGE = 91, 92, 97, 100
 
 BROKEN_PIPES = frozenset({RECV_ERROR, SEND_ERROR, SSL_CONNECT_ERROR})
 CODES = {
@@ -53,9 +57,10 @@ CODES = {
     SSL_CONNECT_ERROR: (Reason.TLS_ERROR, "The TLS handshake with {server} failed: {message}"),
     GOT_NOTHING: (Reason.CLOSED, "{server} closed the connection {progress}"),
     RECV_ERROR: (Reason.PROTOCOL_ERROR, "The answer of {server} is not valid HTTP: {message}"),
-    SSL_CERTPROBLEM: (Reason.TLS_ERROR, "The TLS handshake with {server} failed: {message}"),
+    SSL_CERTPROBLEM: (Reason.BAD_CHECK, "The client certificate cannot be used: {message}"),
     SSL_CIPHER: (Reason.TLS_ERROR, "The TLS handshake with {server} failed: {message}"),
     BAD_CONTENT_ENCODING: (Reason.PROTOCOL_ERROR, "The page of {server} cannot be decoded: {message}"),
+    HTTP2_STREAM: (Reason.PROTOCOL_ERROR, "The answer of {server} is not valid HTTP/2: {message}"),
     SSL_INVALIDCERTSTATUS: (Reason.TLS_ERROR, "The TLS handshake with {server} failed: {message}"),
 }
 ERRNOS = {
@@ -76,7 +81,7 @@ def explain(request: Request, result: Result, timeout_ms: int) -> Finding:
     """Why an exchange failed: the most telling sign first."""
     if result.code == OPERATION_TIMEDOUT:
         return explain_timeout(request, result, timeout_ms)
-    for judge in (_by_guard, _by_size, _by_certificate, _by_errno, _by_code):
+    for judge in (_by_guard, _by_proxy, _by_size, _by_certificate, _by_alert, _by_errno, _by_code):
         finding = judge(request, result)
         if finding:
             return finding
@@ -86,14 +91,27 @@ def explain(request: Request, result: Result, timeout_ms: int) -> Finding:
 def explain_timeout(request: Request, result: Result, timeout_ms: int) -> Finding:
     """What was waited for when the time was up."""
     phases, time = result.phases, f"{timeout_ms / 1000:g} s"
+    connected = "connected"
+    if request.proxy:
+        if not _is_through(request, request.proxy, result):
+            wanted = "way to the target" if result.connected else "connection"
+            return Finding(Reason.PROXY, f"The proxy {request.proxy.place} gave us no {wanted} within {time}")
+        connected = f"connected to the proxy {request.proxy.place}"
     if not result.connected:
-        where = f"{_tried(result)} port {request.url.port}"
-        return Finding(Reason.TIMEOUT_CONNECT, f"No connection to {where} within {time}")
+        return Finding(Reason.TIMEOUT_CONNECT, f"No connection to {_server(request, result)} within {time}")
     if request.url.scheme == "https" and phases.tls is None:
-        return Finding(Reason.TIMEOUT_TLS, f"No answer within {time}: connected, waiting for the TLS handshake")
+        return Finding(Reason.TIMEOUT_TLS, f"No answer within {time}: {connected}, waiting for the TLS handshake")
     if phases.first_byte is None:
-        return Finding(Reason.TIMEOUT_FIRST_BYTE, f"No answer within {time}: connected, waiting for the first byte")
+        return Finding(Reason.TIMEOUT_FIRST_BYTE, f"No answer within {time}: {connected}, waiting for the first byte")
     return Finding(Reason.TIMEOUT_TRANSFER, f"The answer was not complete within {time}")
+
+
+def describe(status: int) -> str:
+    """ "500 Internal Server Error": our words for the code, never the server's."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
 
 
 def explain_name(host: str, problem: Problem | None) -> Finding:
@@ -112,12 +130,89 @@ def explain_silence(host: str, resolver_is_alive: bool, timeout_ms: int) -> Find
 
 
 def _by_guard(request: Request, result: Result) -> Finding | None:
-    return denied_address(request, result.denied) if result.denied else None
+    host = request.proxy.host if request.proxy else request.host
+    return denied_address(request, result.denied, host) if result.denied else None
 
 
-def denied_address(request: Request | Connect, address: str) -> Finding:
-    reason = Reason.BLOCKED_REDIRECT if request.redirected else Reason.BLOCKED_ADDRESS
-    return Finding(reason, f"{request.host} leads to {address}, where checks do not go")
+def denied_address(request: Request | Connect, address: str, host: str) -> Finding:
+    """`host`, of the request or of its proxy, leads to `address`, which the guard does not permit."""
+    reason = Reason.BLOCKED_REDIRECT if request.redirected and host == request.host else Reason.BLOCKED_ADDRESS
+    return Finding(reason, f"{host} leads to {address}, where checks do not go")
+
+
+def told_of(request: Request, finding: Finding) -> Finding:
+    """A failure as one of that very request, where it says what it is for."""
+    if finding.reason is None:
+        return finding
+    counted = finding.reason.vote is Vote.DOWN and request.counts_as
+    return finding._replace(reason=counted or finding.reason, detail=f"{request.said_of}: {finding.detail}")
+
+
+# What SOCKS proxies say (RFC 1928 and 1929), by libcurl's numbers (CURLPX_ in curl.h).
+_SOCKS = {
+    12: "accepts none of the ways to sign in that we know",
+    19: "was refused by {target}",
+    20: "reports a general failure",
+    21: "cannot reach the host {target}",
+    22: "cannot reach the network of {target}",
+    23: "does not allow connections to {target}",
+    24: "got no answer from {target} in time",
+    33: "does not accept the user name and password",
+}
+
+
+def _by_proxy(request: Request, result: Result) -> Finding | None:
+    """Whether the proxy failed, or failed to reach the target, which it tells us in its own way."""
+    proxy, number = request.proxy, result.errno
+    if proxy is None or _is_through(request, proxy, result) or (not result.connected and number in LOCAL_ERRNOS):
+        return None
+    if result.proxy_status:
+        said = proxy_refusal(proxy, result.proxy_status, request.url)
+    elif result.code == PROXY:
+        target = f"{request.url.host} port {request.url.port}"
+        said = _SOCKS.get(result.proxy_error, f"broke off: {result.message}").format(target=target)
+    elif result.code == PEER_FAILED_VERIFICATION:
+        said = f"has a certificate that is not trusted: {result.message}"
+    else:
+        broken = explain_errno(number, f"the proxy {proxy.place}", _progress(result.phases))
+        if broken:
+            return broken._replace(reason=Reason.PROXY)
+        said = f"gave no usable answer: {result.message}"
+    return Finding(Reason.PROXY, f"The proxy {proxy.place} {said}")
+
+
+def proxy_refusal(proxy: Proxy, status: int, url: URL) -> str:
+    """What a proxy means that answers with `status` where it should lead to `url`."""
+    if status != HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return f"answered {describe(status)} when asked for {url.host} port {url.port}"
+    return f"{'does not accept the' if proxy.username else 'asks for a'} user name and password ({describe(status)})"
+
+
+def _is_through(request: Request, proxy: Proxy, result: Result) -> bool:
+    """Whether the exchange got beyond the proxy. What is not sent through a tunnel is the target's from the start."""
+    if not result.connected and result.phases.connect is None:
+        return False
+    if proxy.scheme == "socks5h":
+        return result.code != PROXY
+    if request.url.scheme == "https":
+        return HTTPStatus.OK <= result.proxy_status < HTTPStatus.MULTIPLE_CHOICES
+    return result.code not in (SSL_CONNECT_ERROR, PEER_FAILED_VERIFICATION)
+
+
+# How OpenSSL words what a server says of our certificate (RFC 8446, 6.2).
+_ALERTS = ("bad certificate", "unsupported certificate", "certificate revoked", "certificate expired",
+           "certificate unknown", "unknown ca", "access denied")  # fmt: skip
+
+
+def _by_alert(request: Request, result: Result) -> Finding | None:
+    """A server that wants to know who we are says so late, when an answer is waited for."""
+    message = result.message.lower()
+    if "alert certificate required" in message:
+        return Finding(Reason.TLS_ERROR, f"{_server(request, result)} asks for a client certificate")
+    if request.route and request.route.certificate and any(f"alert {each}" in message for each in _ALERTS):
+        said = "{server} does not accept the client certificate: {message}"
+        return Finding(Reason.TLS_ERROR, _filled(said, request, result))
+    return None
 
 
 def _by_size(_request: Request, result: Result) -> Finding | None:
@@ -158,6 +253,8 @@ def _filled(sentence: str, request: Request, result: Result) -> str:
 
 
 def _server(request: Request, result: Result) -> str:
+    if request.proxy:
+        return f"{request.url.host} port {request.url.port}, by way of the proxy {request.proxy.place},"
     return f"{_tried(result)} port {request.url.port}"
 
 

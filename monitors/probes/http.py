@@ -14,24 +14,15 @@ from http import HTTPStatus
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 
 from monitors.probes.base import Check, Reason
+from monitors.probes.failures import describe
+from monitors.probes.http_exchange import REDIRECTS, first_request, follow, follow_signed_in
+from monitors.probes.http_request import FAMILIES, SECRETS, RequestOptions
 from monitors.probes.kinds import Answer, Finding, Request, Steps
-from monitors.probes.options import (
-    HeadersField,
-    OptionsForm,
-    StatusesField,
-    TextField,
-    check_header,
-    parse_statuses,
-)
-from uptime.lib.net import URL, BlockedAddressError, Guard, UrlError, check_url, redirect_url
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-MAX_REDIRECTS = 10
-MAX_BODY = 64 * 1024  # bytes we send
+from monitors.probes.options import StatusesField, TextField, parse_statuses
+from monitors.probes.route import Family
+from uptime.lib.net import Guard, check_url
 
 # Headers by which firewalls say that they, and not the site, answered. None: whatever the value.
 CHALLENGES: dict[str, str | None] = {
@@ -48,21 +39,7 @@ _CHARSETS = re.compile(
 _CHARSET_PARAMETER = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 
 
-class MethodField(forms.ChoiceField):
-    """Accepts any case, as API clients write methods; cleans to upper case."""
-
-    def to_python(self, value: Any) -> str:
-        return str(super().to_python(value)).upper()
-
-
-class Options(OptionsForm):
-    section = "Request"
-    method = MethodField(
-        label="Method",
-        choices=[(name, name) for name in METHODS],
-        initial="GET",
-        help_text="HEAD saves traffic; GET also fetches the page, which a keyword needs.",
-    )
+class Options(RequestOptions):
     expected_status = StatusesField(
         label="Expected status",
         required=False,
@@ -82,45 +59,17 @@ class Options(OptionsForm):
         choices=[("present", "on the page"), ("absent", "nowhere on the page")],
         initial="present",
     )
-    follow_redirects = forms.BooleanField(
-        label="Follow redirects",
-        required=False,
-        initial=True,
-        help_text=f"Up to {MAX_REDIRECTS}. Headers and body are not sent on to another site.",
-    )
-    verify_tls = forms.BooleanField(
-        label="Verify the certificate",
-        required=False,
-        initial=True,
-        help_text="Off, an expired or self-signed certificate does not count as down.",
-    )
-    headers = HeadersField(
-        label="Request headers",
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "Authorization: Bearer …", "spellcheck": "false"}),
-        help_text="One per line, as in “Accept: application/json”. Stored encrypted.",
-    )
-    body = TextField(
-        label="Request body",
-        required=False,
-        strip=False,
-        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text="Sent as it is. What reads like JSON is sent as application/json unless a header says otherwise. "
-        "Stored encrypted.",
-    )
-
-    def clean_body(self) -> str:
-        body: str = self.cleaned_data["body"]
-        if len(body.encode("utf-8", "replace")) > MAX_BODY:
-            raise ValidationError(f"The body is longer than {MAX_BODY // 1024} kB.")
-        return body
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
+        cleaned = super().clean()
         if cleaned.get("method") == "HEAD" and cleaned.get("keyword"):
             self.add_error("keyword", "A HEAD request fetches no page to search. Choose GET, or clear the keyword.")
-        if cleaned.get("method") == "HEAD" and cleaned.get("body"):
-            self.add_error("body", "A HEAD request carries no body. Choose another method, or clear the body.")
+        expected = cleaned.get("expected_status")
+        if expected and cleaned.get("follow_redirects") and all(_is_followed(each) for each in _ranges(expected)):
+            self.add_error(
+                "expected_status",
+                "Redirects are followed, so none of these is ever the answer. Switch off “Follow redirects”.",
+            )
         return cleaned
 
 
@@ -132,75 +81,40 @@ class HttpKind:
     target_example = "https://example.com"
     has_port = False
     Options = Options
-    secret_fields = ("headers", "body")
+    secret_fields = SECRETS
 
     def clean_target(self, text: str, allow_private: bool) -> str:
         return str(check_url(text, guard=Guard(allow_private=allow_private)))
 
     def probe(self, check: Check, guard: Guard) -> Steps:
-        request = _first_request(_url(check.target, guard), check.options)
-        follow = check.options.get("follow_redirects", True)
-        for _ in range(MAX_REDIRECTS + 1):
-            answer = yield request
-            if not follow or answer.status not in REDIRECTS:
-                return _located(evaluate(check.options, answer), request)
-            try:
-                request = _next_request(request, answer, guard)
-            except BlockedAddressError as error:
-                return Finding(Reason.BLOCKED_REDIRECT, f"{request.url} redirects to a private address: {error}")
-            except UrlError as error:
-                return Finding(Reason.BAD_REDIRECT, f"{request.url} redirects to no usable address: {error}")
-        return Finding(Reason.TOO_MANY_REDIRECTS, f"Gave up after {MAX_REDIRECTS} redirects, the last to {request.url}")
+        wanted = check.options.get("ip_version") or ""
+        return _over_both(check, guard) if wanted == "both" else _attempt(check, guard, FAMILIES.get(wanted, 0))
 
 
 KIND = HttpKind()
 
 
-def _first_request(url: URL, options: Mapping[str, Any]) -> Request:
-    """The form has checked the options already; method and headers are checked here too, where they are put on the
-    wire."""
-    method, headers = options.get("method") or "GET", []
-    if method not in METHODS:
-        raise ValueError("no such method")
-    for each in options.get("headers") or ():
-        check_header(each["name"], each["value"])
-        headers.append((each["name"], each["value"]))
-    body = (options.get("body") or "").encode()
-    if body and not any(name.lower() == "content-type" for name, _ in headers) and body.lstrip()[:1] in b"{[":
-        headers.append(("Content-Type", "application/json"))
-    return Request(
-        url,
-        method=method,
-        headers=headers,
-        body=body,
-        verify_tls=options.get("verify_tls", True),
-        keep_body=bool(options.get("keyword")),
-    )
+def _over_both(check: Check, guard: Guard) -> Steps:
+    """The first that fails has the last word."""
+    finding = yield from _attempt(check, guard, 4)
+    return finding if finding.reason else (yield from _attempt(check, guard, 6))
 
 
-def _next_request(request: Request, answer: Answer, guard: Guard) -> Request:
-    """The request a redirect asks for (RFC 9110, 15.4): 303 and, as browsers do, a POST's 301 and 302 become GET.
-
-    Another origin receives none of the user's headers and no body: whoever controls the redirect must not learn the
-    credentials. Raises UrlError."""
-    location = answer.header("location")
-    if not location:
-        raise UrlError(f"{describe(answer.status)} came without a Location header.")
-    url = redirect_url(request.url, location, guard)
-    to_get = request.method != "HEAD" and (
-        answer.status == HTTPStatus.SEE_OTHER or (request.method == "POST" and answer.status in {301, 302})
-    )
-    same_origin = url.origin == request.url.origin
-    headers = request.headers if same_origin else []
-    return Request(
-        url,
-        method="GET" if to_get else request.method,
-        headers=[each for each in headers if not (to_get and each[0].lower().startswith("content-"))],
-        body=request.body if same_origin and not to_get else b"",
-        verify_tls=request.verify_tls,
-        keep_body=request.keep_body,
-        redirected=True,
-    )
+def _attempt(check: Check, guard: Guard, family: Family) -> Steps:
+    options = check.options
+    request = first_request(check, guard, bool(options.get("keyword")), family)
+    redirects = options.get("follow_redirects", True)
+    if options.get("auth") == "oauth2":
+        end = yield from follow_signed_in(check, request, guard, redirects)
+    else:
+        end = yield from follow(request, guard, redirects)
+    if isinstance(end, Finding):
+        return end
+    if options.get("http_version") == "2" and end.answer.version != "2":
+        finding = Finding(Reason.PROTOCOL_ERROR, f"Answered in HTTP/{end.answer.version}: HTTP/2 was not agreed on")
+    else:
+        finding = evaluate(options, end.answer)
+    return _located(finding, end.request)
 
 
 def evaluate(options: Mapping[str, Any], answer: Answer) -> Finding:
@@ -249,25 +163,19 @@ def page_text(answer: Answer) -> str:
     return answer.body.decode(charset, "replace")
 
 
-def describe(status: int) -> str:
-    """ "500 Internal Server Error": our words for the code, never the server's."""
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
-
-
-@lru_cache(maxsize=16_384)  # targets stay the same from check to check
-def _url(text: str, guard: Guard) -> URL:
-    return check_url(text, guard=guard)
-
-
 @lru_cache(maxsize=1024)
 def _ranges(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(parse_statuses(text))
 
 
+def _is_followed(statuses: tuple[int, int]) -> bool:
+    return all(status in REDIRECTS for status in range(statuses[0], statuses[1] + 1))
+
+
 def _located(finding: Finding, request: Request) -> Finding:
-    if finding.reason is None or not request.redirected:
+    """A failure with the place it was found at, where that is not simply the target."""
+    if finding.reason is None:
         return finding
-    return Finding(finding.reason, f"{finding.detail} (redirected to {request.url})")
+    place = f" (redirected to {request.url})" if request.redirected else ""
+    way = f" (by way of the proxy {request.proxy.place})" if request.proxy else ""
+    return finding._replace(detail=f"{finding.detail}{place}{way}") if place or way else finding

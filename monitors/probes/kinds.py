@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeGuard, cast
 from monitors.domain.slots import Ms
 from monitors.probes.base import Check, Reason
 from monitors.probes.options import OptionsForm
+from monitors.probes.route import Proxy, Route
 from uptime.lib.net import URL, Guard
 from uptime.lib.registry import Registry
 
@@ -37,7 +38,10 @@ class Request:
 
     `keep_body`: hand the body over; otherwise it is only read and counted. `redirected`: somebody else chose this
     URL, so a private address is a blocked redirect (their doing), not a blocked address (ours). `http2`: spoken from
-    the start, without asking first; the headers behind the body are kept too."""
+    the start, without asking first; the headers behind the body are kept too. `route`: see there.
+
+    `said_of` is put in front of what goes wrong with it, and `counts_as` replaces its reason: for a request that only
+    prepares the one that matters."""
 
     url: URL
     method: str = "GET"
@@ -47,6 +51,13 @@ class Request:
     keep_body: bool = False
     redirected: bool = False
     http2: bool = False
+    route: Route | None = None
+    said_of: str = ""
+    counts_as: Reason | None = None
+
+    @property
+    def proxy(self) -> Proxy | None:
+        return self.route.proxy if self.route else None
 
     @property
     def host(self) -> str:
@@ -56,12 +67,13 @@ class Request:
 @dataclass(slots=True)
 class Answer:
     """A whole answer. Header names are lower case; `body` is decoded (gzip, br, ...), at most MAX_BODY bytes long,
-    and `truncated` when the server had more."""
+    and `truncated` when the server had more. `version`: of HTTP, as in "2"; told only of a request with a route."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes = b""
     truncated: bool = False
+    version: str = ""
 
     def header(self, name: str) -> str:
         """The first value of a header, or ""."""
@@ -80,6 +92,7 @@ class Connect:
     transport: Literal["tcp", "udp", "icmp"] = "tcp"
     nameserver: int | None = None
     redirected: ClassVar[bool] = False
+    route: ClassVar[None] = None
 
 
 @dataclass(slots=True)

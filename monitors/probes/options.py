@@ -6,7 +6,7 @@ cleaned data is plain JSON. This module needs no Django settings, because region
 
 import re
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -36,6 +36,8 @@ class OptionsForm(forms.Form):
 
     use_required_attribute = False  # the browser must not refuse what the server explains better
     section = "What to check"  # where a page shows the fields that it has no better place for
+    groups: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()  # titles, and the fields a page shows under each
+    rare: ClassVar[frozenset[str]] = frozenset()  # stored only where chosen: every check carries what is stored
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
@@ -43,8 +45,15 @@ class OptionsForm(forms.Form):
         defaults = {name: field.initial for name, field in cls.base_fields.items() if field.initial is not None}
         return cls({**defaults, **values})
 
+    def clean_whole(self) -> None:
+        """Add errors that only show with the secrets themselves; until now one that was kept is but its mask."""
+
     def clean_for(self, target: str, guard: Guard) -> None:
         """Add errors to the fields that do not go with `target`, once both are clean."""
+
+    def is_usual(self, name: str) -> bool:
+        """Whether a clean option has the value of somebody who chose nothing."""
+        return bool(self.cleaned_data[name] == (self.fields[name].initial or ""))
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
@@ -159,6 +168,25 @@ class TextField(forms.CharField):
         if value is not None and not isinstance(value, str):
             raise ValidationError("This must be text.")
         return super().to_python(value) or ""
+
+
+class DefaultChoiceField(forms.ChoiceField):
+    """Who leaves it out means what it is at first."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**{"initial": "", "required": False, **more})
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value or self.initial)
+
+
+class SecretField(TextField):
+    """One line that nobody may read over a shoulder. What is shown of a stored one is its mask."""
+
+    def __init__(self, *, when: str = "", **more: Any) -> None:
+        attrs = {"autocomplete": "new-password"} | ({"data-when": when} if when else {})
+        widget = forms.PasswordInput(attrs=attrs, render_value=True)
+        super().__init__(required=False, widget=widget, **{"max_length": 1000, **more})
 
 
 class LinesField(TextField):

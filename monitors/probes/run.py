@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
 from monitors.probes.base import Check, Outcome, Phases, Reason, printable
-from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout
+from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout, told_of
 from monitors.probes.kinds import KINDS, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
+from monitors.probes.route import of_family, usable
 from monitors.probes.talk import Talk, Talks
-from monitors.probes.transfer import MAX_ADDRESSES, Result, Transfer, Transfers
+from monitors.probes.transfer import Result, Transfer, Transfers
 from uptime.lib.loop import Loop, Timer
-from uptime.lib.net import BlockedAddressError, Guard, UrlError, has_route, is_address
+from uptime.lib.net import BlockedAddressError, Guard, UrlError, is_address
 from uptime.lib.registry import UnknownKindError
 from uptime.lib.resolver import Lookup, Resolution, Resolver
 
@@ -80,6 +81,7 @@ class Run:
         "_phases",
         "_request",
         "_response_ms",
+        "_sought",
         "_started_at",
         "_status",
         "_step_began",
@@ -103,6 +105,7 @@ class Run:
         self._step_began = 0.0
         self._steps: Steps | None = None
         self._request: Request | Connect | None = None
+        self._sought = ""  # the host whose addresses are looked for
         self._lookup: Lookup | None = None
         self._transfer: Transfer | None = None
         self._talk: Talk | None = None
@@ -182,40 +185,55 @@ class Run:
     def _reach(self, request: Request | Connect) -> None:
         if self._talk:
             self._hang_up()
-        self._request, self._step_began = request, time.monotonic()
+        self._request = request
         self._status = self._response_ms = None  # what is said of an answer is said of the last one
         if isinstance(request, Connect) and request.nameserver is not None:
             self._connect(())
-        elif is_address(request.host):
-            self._connect((request.host,))
         else:
-            fresh = self._attempts > 1
-            self._lookup = self._tools.resolver.lookup(request.host, self._resolved, fresh)
+            proxy = request.route and request.route.proxy
+            self._seek(proxy.host if proxy and self._tools.guard.permits_all else request.host)
+
+    def _seek(self, host: str) -> None:
+        self._sought, self._step_began = host, time.monotonic()
+        if is_address(host):
+            self._connect((host,))
+        else:
+            pending = self._tools.resolver.lookup(host, self._resolved, self._attempts > 1)
+            self._lookup = pending or self._lookup  # what was known at once may have led to another look-up
 
     @accounted
     def _resolved(self, resolution: Resolution) -> None:
         self._lookup = None
         self._phases += Phases(dns=_span(self._step_began))
         if resolution.problem:
-            assert self._request is not None  # noqa: S101 - it was looked up for a request
-            self._conclude(explain_name(self._request.host, resolution.problem))
+            self._conclude(explain_name(self._sought, resolution.problem))
         else:
             self._connect(resolution.addresses)
 
     def _connect(self, addresses: tuple[str, ...]) -> None:
-        """One denied address spoils the name: it is not for us to pick the harmless half of a trap."""
+        """One denied address spoils the name: it is not for us to pick the harmless half of a trap. What a proxy is to
+        be asked for must be permitted too, although the proxy looks it up by itself."""
         request = self._request
         assert request is not None  # noqa: S101 - only a request is connected for
         denied = next((each for each in addresses if not self._tools.guard.permits(each)), None)
         if denied:
-            self._conclude(denied_address(request, denied))
+            self._conclude(denied_address(request, denied, self._sought))
             return
+        if request.route:
+            proxy, family = request.route.proxy, request.route.family
+            if proxy and self._sought != proxy.host:
+                self._seek(proxy.host)
+                return
+            addresses = of_family(addresses, family)
+            if not addresses:
+                self._conclude(Finding(Reason.DNS_NOT_FOUND, f"{self._sought} has no IPv{family} address"))
+                return
         left = self._deadline - time.monotonic()
-        usable = _usable(addresses, self._attempts - 1)
+        places = usable(addresses, self._attempts - 1)
         if isinstance(request, Connect):
-            self._talk_to(request, usable)
+            self._talk_to(request, places)
             return
-        self._transfer = self._tools.transfers.start(request, usable, left, self._exchanged)
+        self._transfer = self._tools.transfers.start(request, places, left, self._exchanged)
 
     @accounted
     def _exchanged(self, result: Result) -> None:
@@ -223,6 +241,8 @@ class Run:
         self._note(result)
         if result.answer:
             self._status, self._response_ms = result.answer.status, _span(self._attempt_began)
+            if isinstance(self._request, Request) and self._request.counts_as:  # it only prepared, and is not timed
+                self._attempt_began, self._phases = time.monotonic(), Phases()
             self._step(result.answer)
         elif isinstance(self._request, Request):
             self._conclude(explain(self._request, result, self.check.timeout_ms))
@@ -329,6 +349,8 @@ class Run:
             self._hang_up()
         if self._steps:
             self._steps.close()
+        if isinstance(self._request, Request) and self._request.said_of:
+            finding = told_of(self._request, finding)
         finding = self._excused(finding)
         check, reason = self.check, finding.reason
         outcome = Outcome(
@@ -357,18 +379,6 @@ class Run:
         if over_s < STANDSTILL_S or finding.reason is None or finding.reason.vote is not Vote.DOWN:
             return finding
         return Finding(Reason.LOCAL_ERROR, f"This region's worker stood still for {over_s:.0f} s")
-
-
-def _usable(addresses: tuple[str, ...], turn: int) -> tuple[str, ...]:
-    """At most MAX_ADDRESSES, in another order at the second attempt. Where a name has both families, addresses this
-    machine has no way to are left out, so that the other family's failure is what gets reported."""
-    if len(addresses) > 1:
-        addresses = addresses[: 4 * MAX_ADDRESSES]  # a name may have thousands, and each one costs a look
-        routed = tuple(address for address in addresses if has_route(address))
-        addresses = routed or addresses
-        turn %= len(addresses)
-        addresses = addresses[turn:] + addresses[:turn]
-    return addresses[:MAX_ADDRESSES]
 
 
 def _step_after(moment: float) -> float:

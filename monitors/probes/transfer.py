@@ -16,6 +16,7 @@ from typing import Any
 import pycurl  # type: ignore[import-untyped]
 
 from monitors.probes.base import Phases
+from monitors.probes.easy import BASE_OPTIONS, pin, set_request, set_route
 from monitors.probes.kinds import Answer, Request
 from uptime.lib.loop import READ, WRITE, Loop, Timer
 from uptime.lib.net import Guard
@@ -25,8 +26,12 @@ log = logging.getLogger(__name__)
 CONNECT_LEEWAY_S = 1.0  # so that the caller's deadline always comes before libcurl's
 MAX_BODY = 1024 * 1024  # bytes read, after decoding
 MAX_HEADERS = 64 * 1024  # bytes, interim answers included
-MAX_ADDRESSES = 16  # of one name that are tried
 
+_VERSIONS = {
+    pycurl.CURL_HTTP_VERSION_1_0: "1.0",
+    pycurl.CURL_HTTP_VERSION_1_1: "1.1",
+    pycurl.CURL_HTTP_VERSION_2_0: "2",
+}
 SOCKET_BAD: int = pycurl.SOCKET_BAD
 _BLANK = (b"\r\n", b"\n")
 _MASKS = {
@@ -43,7 +48,8 @@ class Result:
     """What libcurl made of an exchange. `code` 0: `answer` holds it; else a CURLE_ number, and why.
 
     `tried`: every address a socket was made for. `denied`: the address refused at that very moment. `connected`: TCP
-    stands, which libcurl reports only once TLS stands too."""
+    stands, which libcurl reports only once TLS stands too. `proxy_status`: what a proxy answered to CONNECT;
+    `proxy_error`: libcurl's CURLPX_ number for what a SOCKS proxy said."""
 
     code: int
     message: str
@@ -56,6 +62,8 @@ class Result:
     verify_result: int = 0
     denied: str = ""
     headers_too_large: bool = False
+    proxy_status: int = 0
+    proxy_error: int = 0
     certificates: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -176,7 +184,7 @@ class Transfer:
         self._addresses = frozenset(addresses)
         easy = self.easy
         easy.reset()
-        for option, value in _BASE_OPTIONS:
+        for option, value in BASE_OPTIONS:
             easy.setopt(option, value)
         easy.setopt(pycurl.USERAGENT, self._owner.user_agent)
         easy.setopt(pycurl.CAINFO, self._owner.ca_file)
@@ -185,9 +193,12 @@ class Transfer:
         easy.setopt(pycurl.OPENSOCKETFUNCTION, self._on_open)
         easy.setopt(pycurl.CONNECTTIMEOUT_MS, int((max(0.0, timeout_s) + CONNECT_LEEWAY_S) * 1000))
         easy.setopt(pycurl.URL, str(request.url))
-        if not request.url.is_address:
-            easy.setopt(pycurl.RESOLVE, [_pin(request, addresses)])
-        _set_request(easy, request)
+        proxy = request.proxy
+        if proxy or not request.url.is_address:
+            easy.setopt(pycurl.RESOLVE, [pin(proxy or request.url, addresses)])
+        set_request(easy, request)
+        if request.route:
+            set_route(easy, request.route, self._owner.ca_file)
 
     def result(self, code: int, message: str) -> Result:
         easy = self.easy
@@ -203,6 +214,9 @@ class Transfer:
         result.errno = self._errno or easy.getinfo(pycurl.OS_ERRNO)
         result.denied = self._denied
         result.headers_too_large = self._header_size > MAX_HEADERS
+        if self._request and self._request.proxy:
+            result.proxy_status = easy.getinfo(pycurl.HTTP_CONNECTCODE)
+            result.proxy_error = easy.getinfo(pycurl.PROXY_ERROR)
         if code == PEER_FAILED_VERIFICATION:
             result.verify_result = easy.getinfo(pycurl.SSL_VERIFYRESULT)
             raw = easy.getinfo_raw(pycurl.INFO_CERTINFO)  # a certificate may hold any bytes
@@ -221,7 +235,10 @@ class Transfer:
             name, colon, value = line.partition(b":")
             if colon:
                 headers.append((name.strip().lower().decode("latin-1"), _header_text(value.strip())))
-        return Answer(status, headers, b"".join(self._chunks)[:MAX_BODY], self._truncated)
+        answer = Answer(status, headers, b"".join(self._chunks)[:MAX_BODY], self._truncated)
+        if self._request and self._request.route:
+            answer.version = _VERSIONS.get(self.easy.getinfo(pycurl.INFO_HTTP_VERSION), "")
+        return answer
 
     def _on_header(self, line: bytes) -> int | None:
         """One line. Only the last answer's are kept (interim ones come before it), and trailers only of HTTP/2."""
@@ -285,51 +302,8 @@ class _Descriptor:
         os.close(self._fd)
 
 
-_BASE_OPTIONS: tuple[tuple[int, Any], ...] = (
-    (pycurl.NOSIGNAL, 1),
-    (pycurl.PROXY, ""),
-    (pycurl.NETRC, pycurl.NETRC_IGNORED),
-    (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-    (pycurl.FOLLOWLOCATION, 0),
-    (pycurl.FRESH_CONNECT, 1),
-    (pycurl.FORBID_REUSE, 1),
-    (pycurl.SSL_SESSIONID_CACHE, 0),  # a resumed session would not show the certificate
-    (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-    (pycurl.ACCEPT_ENCODING, ""),  # everything libcurl can decode
-    (pycurl.OPT_CERTINFO, 1),
-    # Every server knows one of these. OpenSSL's own list begins with a post-quantum key, a tenth of the cost of a
-    # handshake, for what must stay secret for decades.
-    (pycurl.SSL_EC_CURVES, "X25519:P-256:P-384:P-521"),
-)
-
-
 def _nobody(_result: Result) -> None:
     """Nobody waits for an exchange that is over."""
-
-
-def _pin(request: Request, addresses: Sequence[str]) -> str:
-    """CURLOPT_RESOLVE(3). The "+" lets the entry time out: else the multi would keep every name for ever."""
-    hosts = ",".join(f"[{address}]" if ":" in address else address for address in addresses)
-    return f"+{request.url.host}:{request.url.port}:{hosts}"
-
-
-def _set_request(easy: Any, request: Request) -> None:
-    if request.method == "HEAD":
-        easy.setopt(pycurl.NOBODY, 1)
-    elif request.method == "POST" or request.body:
-        easy.setopt(pycurl.POSTFIELDS, request.body)
-        easy.setopt(pycurl.CUSTOMREQUEST, request.method)
-    elif request.method != "GET":
-        easy.setopt(pycurl.CUSTOMREQUEST, request.method)
-    if request.headers:
-        # "Name;" is libcurl's way to send a header without a value; "Name:" would remove one.
-        lines = [f"{name}: {value}" if value else f"{name};" for name, value in request.headers]
-        easy.setopt(pycurl.HTTPHEADER, [line.encode() for line in lines])
-    if request.http2:
-        easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE)
-    if not request.verify_tls:
-        easy.setopt(pycurl.SSL_VERIFYPEER, 0)
-        easy.setopt(pycurl.SSL_VERIFYHOST, 0)
 
 
 def _phases(easy: Any, heard: bool) -> Phases:

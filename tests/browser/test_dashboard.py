@@ -135,7 +135,7 @@ def test_a_wrong_address_leads_to_the_form_with_what_was_typed_and_the_focus_on_
     wrong = page.get_by_label("URL")
     expect(wrong).to_be_focused()
     expect(wrong).to_have_value("javascript:alert(1)")
-    expect(page.get_by_label("Name")).to_have_value("Mine")
+    expect(page.locator("#id_name")).to_have_value("Mine")
     expect(page.locator("#id_target_error")).to_be_visible()
 
 

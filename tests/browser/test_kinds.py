@@ -110,3 +110,36 @@ def test_a_monitor_s_page_shows_type_target_and_figures(browse, live_server, ali
         expect(page.locator("#summary")).to_contain_text("Ping · 192.0.2.1")
         expect(page.locator("#summary")).to_contain_text("3 of 3 packets came back")
         assert fits(page)
+
+
+def test_only_what_belongs_to_the_chosen_authentication_is_shown(page):
+    page.get_by_text("Authentication", exact=True).first.click()
+    password, token, endpoint = (page.locator(f"#id_{name}") for name in ("auth_password", "bearer_token", "token_url"))
+    for each in (password, token, endpoint):
+        expect(each).to_be_hidden()
+    page.locator("#id_auth").select_option("basic")
+    expect(password).to_be_visible()
+    expect(token).to_be_hidden()
+    password.fill("a password")
+    page.locator("#id_auth").select_option("oauth2")
+    expect(endpoint).to_be_visible()
+    expect(page.locator("#id_client_auth")).to_be_visible()
+    expect(password).to_be_hidden()
+    assert fits(page)
+    page.locator("#id_auth").select_option("basic")
+    expect(password).to_have_value("a password")
+    page.get_by_label("URL").fill("example.com")
+    page.locator("#id_auth").select_option("bearer")
+    page.get_by_role("button", name="Add and check now").click()
+    expect(page.locator("#id_bearer_token_error")).to_contain_text("Enter the token")
+    expect(token).to_be_visible()
+    expect(password).to_be_hidden()
+
+
+def test_without_scripts_every_field_is_there(browse, live_server, alice):
+    page = browse(live_server.url, alice, PHONE, java_script_enabled=False)
+    page.goto("/monitors/add")
+    page.get_by_text("Authentication", exact=True).first.click()
+    for name in ("auth_password", "bearer_token", "token_url", "client_key"):
+        expect(page.locator(f"#id_{name}")).to_be_visible()
+    assert fits(page)

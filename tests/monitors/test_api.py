@@ -36,6 +36,14 @@ OURS = {
     "timeout", "quorum", "at_least", "confirm", "recover", "flags", "last_reason", "last_detail", "last_response_ms",
     "team_name", "when_blind",
 }
+# How only a website is asked, and what that is in a monitor of which nothing was said.
+HTTP = dict.fromkeys((
+    "auth_username", "auth_password", "bearer_token", "token_url", "client_id", "client_secret", "scope", "audience",
+    "client_certificate", "client_key", "authorities", "proxy_username", "proxy_password",
+), "") | {
+    "auth": "none", "client_auth": "header", "body_kind": "raw", "http_version": "1.1", "ip_version": None,
+    "proxy_host": None, "proxy_port": None,
+}
 # fmt: on
 
 
@@ -95,7 +103,7 @@ def test_a_monitor_has_exactly_the_recorded_attributes_and_our_own(caller, local
     data = made(caller.create())
     assert set(data) == {"id", "type", "attributes", "relationships"}
     assert (type(data["id"]), data["type"], data["relationships"]) == (str, "monitor", {"policy": {"data": None}})
-    assert set(data["attributes"]) == RECORDED | OURS
+    assert set(data["attributes"]) == RECORDED | OURS | set(HTTP)
 
 
 def test_a_monitor_with_little_said_has_the_wires_defaults(caller, local, settings):
@@ -104,6 +112,7 @@ def test_a_monitor_with_little_said_has_the_wires_defaults(caller, local, settin
     times = [found.pop(name) for name in ("created_at", "updated_at")]
     assert all(datetime.fromisoformat(text).tzinfo == UTC and text[-5] == "." and text[-1] == "Z" for text in times)
     assert found == {
+        **HTTP,
         "url": "https://example.com/",
         "pronounceable_name": "example.com",
         "monitor_type": "status",
@@ -681,7 +690,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-NAMES = st.sampled_from([*sorted(RECORDED | OURS), "_destroy", "id", "keyword_mode", "kind"])
+NAMES = st.sampled_from([*sorted(RECORDED | OURS | set(HTTP)), "_destroy", "id", "keyword_mode", "kind"])
 HEADERS = st.lists(
     st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "name", "value", "_destroy"), JSON)), max_size=3
 )

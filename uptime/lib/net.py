@@ -116,6 +116,10 @@ class Guard:
     def permits(self, address: str) -> bool:
         return _permits(self, address)
 
+    @property
+    def permits_all(self) -> bool:
+        return self.allow_private and not self.own
+
 
 STRICT = Guard()
 

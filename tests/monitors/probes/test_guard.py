@@ -123,7 +123,7 @@ def test_a_name_rebound_between_two_hops_is_refused(strict, public):
 def test_even_a_wrong_pin_does_not_get_past_the_second_wall(strict, public, monkeypatch):
     """The socket itself is refused when libcurl is led to an address that was not checked."""
     monkeypatch.setattr(
-        "monitors.probes.transfer._pin", lambda request, addresses: f"+www.example:{public.port}:{PRIVATE}"
+        "monitors.probes.transfer.pin", lambda place, addresses: f"+www.example:{public.port}:{PRIVATE}"
     )
     prober = strict({"www.example": [PUBLIC]})
     outcome = prober.probe(f"http://www.example:{public.port}/")

@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from monitors.probes import failures, run
+from monitors.probes import failures, route
 from monitors.probes.base import Phases, Reason
 from monitors.probes.http import page_text
 from monitors.probes.kinds import Answer, Request
-from monitors.probes.transfer import MAX_ADDRESSES, Result
+from monitors.probes.route import MAX_ADDRESSES, usable
+from monitors.probes.transfer import Result
 from tests.servers import Target, answer
 from uptime.lib.net import Guard, check_url
 
@@ -73,9 +74,9 @@ def test_a_connection_that_was_reset_is_still_told_so():
 
 def test_of_a_name_with_thousands_of_addresses_only_some_are_looked_at(monkeypatch):
     looked = []
-    monkeypatch.setattr(run, "has_route", lambda address: looked.append(address) or True)
+    monkeypatch.setattr(route, "has_route", lambda address: looked.append(address) or True)
     addresses = tuple(f"10.{n // 250}.{n % 250}.1" for n in range(3900))
-    assert len(run._usable(addresses, 0)) == MAX_ADDRESSES
+    assert len(usable(addresses, 0)) == MAX_ADDRESSES
     assert len(looked) <= 4 * MAX_ADDRESSES
 
 

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.probes.base import Check, Reason
-from monitors.probes.http import KIND, MAX_REDIRECTS, Options, describe, evaluate, page_text
+from monitors.probes.failures import describe
+from monitors.probes.http import KIND, Options, evaluate, page_text
+from monitors.probes.http_request import MAX_REDIRECTS
 from monitors.probes.kinds import KINDS, Answer
 from monitors.probes.options import MAX_HEADERS, parse_statuses, statuses_text
 from uptime.lib.net import STRICT, Guard, UrlError
@@ -212,6 +214,34 @@ def test_a_body_that_reads_like_json_is_sent_as_json():
     assert request.headers[-1] == ("Content-Type", "text/plain")
 
 
+@pytest.mark.parametrize(
+    ("kind", "typed", "sent", "content_type"),
+    [
+        ("json", " 5", b" 5", "application/json"),
+        ("json", "", b"", None),
+        (
+            "form",
+            "name=Alice & Bob\r\n\r\n token = a=b \nempty=",
+            b"name=Alice+%26+Bob&token=a%3Db&empty=",
+            "application/x-www-form-urlencoded",
+        ),
+        ("raw", "a=b", b"a=b", None),
+    ],
+)
+def test_a_body_is_sent_as_what_it_is_said_to_be(kind, typed, sent, content_type):
+    [request], _ = talk("https://a.example/", [], method="POST", body=typed, body_kind=kind)
+    assert request.body == sent
+    assert request.headers == ([("Content-Type", content_type)] if content_type else [])
+    own = [{"name": "content-type", "value": "text/x"}]
+    [request], _ = talk("https://a.example/", [], method="POST", body=typed, body_kind=kind, headers=own)
+    assert request.headers == [("content-type", "text/x")]
+
+
+def test_a_check_without_choices_has_no_route():
+    [request], _ = talk("https://a.example/", [], **Options.defaults())
+    assert request.route is None
+
+
 def test_where_a_redirect_ended_is_part_of_the_finding():
     _, finding = talk("https://a.example/", [moved("/b"), page("", 404)])
     assert finding.detail == "Answered 404 Not Found, expected 200-299 (redirected to https://a.example/b)"
@@ -240,6 +270,30 @@ def test_whoever_chooses_nothing_gets_the_defaults():
         "verify_tls": True,
         "headers": [],
         "body": "",
+        "body_kind": "raw",
+        "auth": "none",
+        "client_auth": "header",
+        "http_version": "1.1",
+        "ip_version": "",
+        **dict.fromkeys(
+            [
+                "auth_username",
+                "auth_password",
+                "bearer_token",
+                "token_url",
+                "client_id",
+                "client_secret",
+                "scope",
+                "audience",
+                "client_certificate",
+                "client_key",
+                "authorities",
+                "proxy",
+                "proxy_username",
+                "proxy_password",
+            ],
+            "",
+        ),
     }
 
 
@@ -319,6 +373,18 @@ def test_a_bad_header_is_refused_with_a_reason(headers, message):
         ({"keyword_mode": "maybe"}, "keyword_mode", "maybe"),
         ({"body": "b" * 65_537}, "body", "64 kB"),
         ({"body": "ü" * 33_000}, "body", "64 kB"),
+        ({"expected_status": "301, 307-308"}, "expected_status", "Switch off “Follow redirects”"),
+        ({"auth": "magic"}, "auth", "magic"),
+        ({"auth": "basic"}, "auth_username", "Enter the user name"),
+        ({"auth": "basic", "auth_username": "a:b"}, "auth_username", "no colon"),
+        ({"auth": "bearer"}, "bearer_token", "Enter the token"),
+        ({"auth": "oauth2"}, "token_url", "Enter the address"),
+        ({"auth": "oauth2", "token_url": "https://a.example"}, "client_id", "Enter the client ID"),
+        ({"auth": "oauth2", "token_url": "https://a.example", "client_id": "a"}, "client_secret", "client secret"),
+        ({"auth": "bearer", "bearer_token": "x", "headers": "authorization: y"}, "headers", "Leave one of them out"),
+        ({"ip_version": "ipv4", "proxy": "http://a.example:3128"}, "ip_version", "it is the proxy that chooses"),
+        ({"proxy_username": "a"}, "proxy", "Enter the proxy"),
+        ({"client_key": "x" * 40_000}, "client_key", "32768"),
         ({"method": "HEAD", "keyword": "x"}, "keyword", "no page"),
         ({"method": "HEAD", "body": "x"}, "body", "no body"),
     ],

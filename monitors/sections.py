@@ -1,0 +1,25 @@
+"""The sections in which a page shows the fields of a monitor's form."""
+
+COMMON = {
+    "What to check": ["kind", "target", "name"],
+    "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
+    "What counts as up": ["expected_status", "keyword", "keyword_mode"],
+}
+LAST = {
+    "Regions and verdict": [
+        "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
+        "when_blind",
+    ],
+}  # fmt: skip
+JUDGED = {"What to wait for": ["kind", "name", "target"], "When": COMMON["When"]}
+
+
+def grouped(options, judged):
+    """Pairs of a title and the names of its fields: those every monitor has, the groups of the kind's options, and
+    what is named nowhere in the section that the options name."""
+    found = {title: list(names) for title, names in (JUDGED if judged else COMMON).items()}
+    for title, names in options.groups:
+        found.setdefault(title, []).extend(names)
+    placed = {name for names in found.values() for name in names}
+    found.setdefault(options.section, []).extend(name for name in options.fields if name not in placed)
+    return [*found.items(), *({} if judged else LAST).items()]
