@@ -14,7 +14,18 @@ from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
 from monitors.models.levels import FIVES
 from monitors.probes.base import Check, Reason
-from monitors.services import archive, edit, health, heartbeats, partitions, pulses, regions, retention, rollups, testruns
+from monitors.services import (
+    archive,
+    edit,
+    health,
+    heartbeats,
+    partitions,
+    pulses,
+    regions,
+    retention,
+    rollups,
+    testruns,
+)
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms

@@ -6,7 +6,7 @@ here knows kinds by more than their names, and names that an installation does n
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 
@@ -35,7 +35,19 @@ TLS_PORTS = {465, 636, 993, 995, 5061, 5671, 8883}  # TLS begins at once
 GRPC_PORT = 50051
 
 # Names that nobody has registered (RFC 6761, RFC 8375, and what home networks use).
-_UNREGISTERED = {"localhost", "local", "internal", "intranet", "lan", "home", "corp", "test", "invalid", "arpa", "onion"}
+_UNREGISTERED = {
+    "localhost",
+    "local",
+    "internal",
+    "intranet",
+    "lan",
+    "home",
+    "corp",
+    "test",
+    "invalid",
+    "arpa",
+    "onion",
+}
 # Second levels under which countries register: a guess good enough for a proposal.
 _SECOND_LEVELS = {"ac", "co", "com", "edu", "gob", "gov", "gv", "ne", "net", "nom", "or", "org"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -104,12 +116,13 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A monitor that could be made. `key` names it among those of its address."""
+    """A monitor that could be made. `key` names it among those of its address; `name` "" leaves its name to itself."""
 
     key: str
     role: Role
     kind: str
     target: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +209,15 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
 # Candidates -----------------------------------------------------------------------------------------------------------
 def candidates(address: Address, kinds: Collection[str]) -> list[Candidate]:
     """What may be worth watching, what was asked for first. Raises ValueError where an address says too little."""
-    return [each for each in _candidates(address) if each.kind in kinds]
+    return [replace(each, name=_name(each, address)) for each in _candidates(address) if each.kind in kinds]
+
+
+def _name(each: Candidate, address: Address) -> str:
+    """Several monitors of one host must not all be called by it."""
+    words = {Role.PLAIN: "http", Role.CERTIFICATE: "certificate", Role.NAME: "DNS", Role.DOMAIN: "domain"}.get(
+        each.role
+    )
+    return f"{address.domain if each.role is Role.DOMAIN else address.host} {words}"[:100] if words else ""
 
 
 def _candidates(address: Address) -> Iterator[Candidate]:
