@@ -42,7 +42,7 @@ class Tests(TestView):
         if not where:
             raise exceptions.ValidationError({"regions": ["There is no region to test from yet."]})
         try:
-            run = actions.test(team, request.user, trials, where, monitor=monitor)
+            run = actions.try_out(team, request.user, trials, where, monitor=monitor)
         except TooManyTestsError as error:
             raise exceptions.Throttled(error.wait_s, str(error)) from error
         return self.answer(run, status.HTTP_202_ACCEPTED)
@@ -59,7 +59,7 @@ class OneTest(TestView):
     def get(self, request, id):
         known = id.isascii() and id.isdigit() and len(id) < 20 and int(id) <= MAX_ID
         run = queries_tests.visible_run(request.user, int(id)) if known else None
-        if run is None:
+        if run is None or run.address:  # a proposal is a page's
             raise Http404(f"Resource type test with id = {id} was not found")
         return self.answer(run)
 

@@ -33,7 +33,7 @@ def try_typed(request, form, monitor=None):
         form.add_error(None, "There is no region to test from yet. Add one first.")
         return None
     try:
-        return actions.test(form.team, request.user, [trial(form)], where, monitor=monitor)
+        return actions.try_out(form.team, request.user, [trial(form)], where, monitor=monitor)
     except TooManyTestsError as error:
         form.add_error(None, str(error))
         return None
@@ -53,7 +53,7 @@ def test(request, pk):
         raise Http404("There is no such monitor that could be tested.")
     where = list(monitor.regions.all())
     try:
-        run = actions.test(monitor.team, request.user, [Trial.of(monitor)], where, monitor=monitor)
+        run = actions.try_out(monitor.team, request.user, [Trial.of(monitor)], where, monitor=monitor)
     except TooManyTestsError as error:
         messages.warning(request, str(error))
         return redirect("monitors:detail", pk=pk)
@@ -105,7 +105,7 @@ def propose(request):
     if not form.is_valid() or not where:
         return _ask(request, form)
     try:
-        run = actions.test(team, request.user, form.trials, where, address=form.cleaned_data["target"])
+        run = actions.try_out(team, request.user, form.trials, where, address=form.cleaned_data["target"])
     except TooManyTestsError as error:
         form.add_error("target", str(error))
         return _ask(request, form)

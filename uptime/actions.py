@@ -89,7 +89,7 @@ def check_now(monitor: Monitor) -> bool:
     return asked
 
 
-def test(
+def try_out(
     team, user, trials: Sequence[testruns.Trial], where: Sequence[Region], *, monitor: Monitor | None = None, address=""
 ) -> TestRun:
     """Try settings out from regions; the answers come to the run that is returned. `address`: see testruns.start.

@@ -172,7 +172,7 @@ def _split(text: str) -> tuple[str, str]:
 
 def _without_user(authority: str, scheme: str) -> str:
     """Names and passwords of a database's address are of no use to us, and dropped at once."""
-    user, at, host = authority.rpartition("@")
+    _, at, host = authority.rpartition("@")
     if not at:
         return authority
     if scheme in SERVICES:

@@ -10,7 +10,7 @@ from uptime.lib.fields import EncryptedJSONField
 
 
 class TestRun(models.Model):
-    """Some checks, asked of some regions once, and gone soon. The settings themselves travel sealed and are not kept."""
+    """Some checks, asked of some regions once, and gone soon. The settings travel sealed and are not kept."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="test_runs")
     created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
