@@ -1,4 +1,4 @@
-"""Test now, in the forms and on a monitor's page; and an address that becomes a proposal, and monitors with one click."""
+"""Test now, in the forms and on a monitor's page; and an address that becomes a proposal, and then monitors."""
 
 import pytest
 from django.conf import settings as django_settings
@@ -135,7 +135,7 @@ def test_too_many_tests_say_when_the_next_one_may_be(client, shop):
     response = client.post(reverse("monitors:add"), {**FORM, "test": "1"})
     assert "At most 10 tests a minute" in text(response)
     response = client.post(reverse("monitors:test", args=[shop.pk]))
-    assert "At most 10 tests a minute" in str(list(get_messages(response.wsgi_request))[0])
+    assert "At most 10 tests a minute" in str(next(iter(get_messages(response.wsgi_request))))
     assert "At most 10 tests a minute" in text(client.post(reverse("monitors:propose"), {"target": "shop.example"}))
 
 

@@ -143,10 +143,10 @@ def test_what_is_tried_out_goes_through_a_region_worker_and_is_no_tick(worker_pr
         ):
             run = actions.try_out(team_of(user), user, trials, [region])
             seen = wait_until(lambda: (found := progress(run)).over and found, 30)
-        assert website.seen[0].headers["x-key"] == "planted"
+        assert website.requests[0].headers["x-key"] == "planted"
     http, tcp = (tried.results[0] for tried in seen.tried)
     assert (http.state, http.outcome.status_code, http.outcome.reason) == ("down", 404, Reason.STATUS)
-    assert [bar.phase for bar in http.bars][0] == "connect"
+    assert http.bars[0].phase == "connect"
     assert tcp.state == "up"
     assert not Tick.objects.exists()
     assert not Pulse.objects.filter(name=pulses.STORED).exists()

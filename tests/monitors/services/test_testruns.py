@@ -74,7 +74,7 @@ def test_a_team_may_test_ten_times_a_minute():
 
     for second in range(testruns.MOST):
         begin(now + timedelta(seconds=second))
-    with pytest.raises(TooManyTestsError, match="At most 10 tests a minute.*in 40 s") as refused:
+    with pytest.raises(TooManyTestsError, match=r"At most 10 tests a minute.*in 40 s") as refused:
         begin(now + timedelta(seconds=20))
     assert refused.value.wait_s == 40
     begin(now + timedelta(seconds=61))
