@@ -25,9 +25,9 @@ from monitors.models import (
     State,
     Status,
     StatusInterval,
-    TestAnswer,
-    TestRun,
 )
+from monitors.models import TestAnswer as Answer
+from monitors.models import TestRun as Run
 from monitors.services import pings
 from monitors.services.pings import Arrival, Key
 from tests.factories import (
@@ -225,8 +225,8 @@ class World:
             TimelineEntry.objects.filter(incident__team=team),
             *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),
             Heartbeat.objects.filter(**mine),
-            TestRun.objects.filter(team=team),
-            TestAnswer.objects.filter(run__team=team),
+            Run.objects.filter(team=team),
+            Answer.objects.filter(run__team=team),
             Ping.objects.filter(heartbeat__monitor__team=team),
             Region.objects.all(),
             Mail.objects.filter(pk=self.mail.pk),

@@ -8,7 +8,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from monitors.models import DeadLetter, ExtraSlot, Region, Round, State, TestAnswer, Tick
+from monitors.models import DeadLetter, ExtraSlot, Region, Round, State, Tick
+from monitors.models import TestAnswer as Answer
 from monitors.models import TestRun as Run
 from monitors.probes.base import Check, Reason
 from monitors.queries_tests import progress
@@ -58,7 +59,7 @@ def test_a_check_of_a_test_can_travel_and_holds_everything():
 
 def test_no_secret_of_what_is_tried_is_stored_or_printed():
     run = started([make_region("eu")]).run
-    rows = [*Run.objects.values_list(), *TestAnswer.objects.values_list()]
+    rows = [*Run.objects.values_list(), *Answer.objects.values_list()]
     assert "secret" not in repr(rows)
     assert "secret" not in repr(TRIAL)[len("Trial(kind='http', target='https://shop.example/?key=secret'") :]
     assert run.checks[0]["target"] == "https://shop.example/?…"
@@ -161,7 +162,7 @@ def test_nobody_answers_for_another_and_nothing_else_passes_for_an_answer(forged
     run = make_test_run(monitor)
     for _ in range(2):
         recording.take(*forged(run))
-    assert not TestAnswer.objects.exclude(came_at=None).exists()
+    assert not Answer.objects.exclude(came_at=None).exists()
     assert not Tick.objects.exists()
 
 
@@ -213,7 +214,7 @@ def test_expired_tests_are_removed():
     Run.objects.filter(pk=old.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     assert testruns.prune(timezone.now()) == 1
     assert list(Run.objects.all()) == [new]
-    assert TestAnswer.objects.get().run == new
+    assert Answer.objects.get().run == new
 
 
 @pytest.mark.parametrize(
