@@ -11,7 +11,7 @@ from celery import Celery
 from monitors.domain.slots import Ms
 from monitors.probes.base import Outcome
 from uptime.lib.crypto import seal
-from uptime.testwire import Tested
+from uptime.testwire import OfTest
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ KEEP = 50_000  # outcomes kept while the broker is away; the oldest go first, an
 RETRY = 1.0  # seconds between two tries
 
 Sign = tuple[Ms, list[Any]]  # when it was given, and what it says
-Seen = Outcome | Tested
+Seen = Outcome | OfTest
 
 
 def _now() -> Ms:
@@ -85,16 +85,15 @@ class Sender:
         return part
 
     def _publish(self, part: list[Seen | Sign]) -> bool:
-        at = _now()
-        payload: dict[str, list[Any]] = {}
-        for each in part:
-            if isinstance(each, Outcome):
-                payload.setdefault("outcomes", []).append(each.to_wire())
-            elif isinstance(each, Tested):
-                payload.setdefault("tests", []).append(each.outcome.to_wire())
-            else:
-                at, facts = each
-                payload = {"sign": [*facts, _now()]}  # it may have waited for the broker meanwhile
+        first = part[0]
+        payload: dict[str, list[Any]]
+        if isinstance(first, Outcome):
+            at, payload = _now(), {"outcomes": [each.to_wire() for each in part if isinstance(each, Outcome)]}
+        elif isinstance(first, OfTest):
+            at, payload = _now(), {"tests": [each.outcome.to_wire() for each in part if isinstance(each, OfTest)]}
+        else:
+            at, facts = first
+            payload = {"sign": [*facts, _now()]}  # it may have waited for the broker meanwhile
         sealed = seal(self._key, "results", self._region, at, payload)
         try:
             self._app.send_task("record", args=[self._region, sealed], argsrepr="<results>", **self._into_results)

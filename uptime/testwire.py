@@ -14,7 +14,7 @@ FIRST = -1_000  # the numbers above, below zero, are canaries'
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class OfTest:
     """The outcome of a test, on its way home."""
 
     outcome: Outcome
@@ -25,6 +25,6 @@ def disguised(check: Check) -> Check:
     return replace(check, monitor=FIRST - check.monitor)
 
 
-def revealed(outcome: Outcome) -> Tested | None:
+def revealed(outcome: Outcome) -> OfTest | None:
     """What came of a check that was disguised; None for any other."""
-    return Tested(replace(outcome, monitor=FIRST - outcome.monitor)) if outcome.monitor < FIRST else None
+    return OfTest(replace(outcome, monitor=FIRST - outcome.monitor)) if outcome.monitor < FIRST else None

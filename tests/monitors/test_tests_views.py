@@ -71,7 +71,14 @@ def answers(run, **reasons):
 
 
 # The forms ------------------------------------------------------------------------------------------------------------
-FORM = {"target": "https://shop.example/a", "headers": "X-Key: typed secret", "interval": "60", "name": "Shop"}
+OPTIONS = {"method": "GET", "keyword_mode": "present", "verify_tls": "on"}
+FORM = {
+    "target": "https://shop.example/a",
+    "headers": "X-Key: typed secret",
+    "interval": "60",
+    "name": "Shop",
+    **OPTIONS,
+}
 
 
 def test_what_is_typed_is_tested_and_nothing_is_saved(client, alice, eu):
@@ -89,8 +96,8 @@ def test_what_is_typed_is_tested_and_nothing_is_saved(client, alice, eu):
 
 
 def test_a_stored_secret_is_tested_without_being_shown(client, shop):
-    given = {"target": shop.target, "name": "Shop", "interval": "30", "headers": "X-Key: ••••cret", "test": "1"}
-    response = client.post(reverse("monitors:edit", args=[shop.pk]), given)
+    given = {"target": shop.target, "name": "Shop", "interval": "30", "headers": "X-Key: ••••cret"}
+    response = client.post(reverse("monitors:edit", args=[shop.pk]), {**given, **OPTIONS, "test": "1"})
     [wire] = sent()
     assert wire[7]["headers"] == [{"name": "X-Key", "value": "planted secret"}]
     assert "planted secret" not in text(response)
@@ -124,7 +131,7 @@ def test_a_heartbeat_has_no_test(client, alice):
     assert client.post(reverse("monitors:test", args=[heartbeat.pk])).status_code == 404
     page = text(client.get(reverse("monitors:edit", args=[heartbeat.pk])))
     assert 'name="test"' not in page
-    given = {"name": "Backup", "schedule": "simple", "period": "3600", "grace": "600", "test": "1"}
+    given = {"name": "Backup", "schedule": "period", "period": "1 h", "grace": "5 min", "time_zone": "UTC", "test": "1"}
     response = client.post(reverse("monitors:edit", args=[heartbeat.pk]), given)
     assert "there is nothing to test" in text(response)
 

@@ -11,7 +11,7 @@ from tests.helpers import wait_until
 from uptime import sender as sending
 from uptime.lib.crypto import key_bytes, new_key, unseal
 from uptime.sender import Sender
-from uptime.testwire import Tested
+from uptime.testwire import OfTest
 
 KEY = key_bytes(new_key())
 
@@ -61,7 +61,7 @@ def test_outcomes_travel_together_and_a_sign_of_life_behind_those_before_it():
 def test_what_came_of_tests_travels_apart():
     broker = Broker()
     sender = Sender(broker, "eu", KEY, {"queue": "results"})
-    for each in (outcome(1), Tested(outcome(2)), Tested(outcome(3)), outcome(4)):
+    for each in (outcome(1), OfTest(outcome(2)), OfTest(outcome(3)), outcome(4)):
         sender.put(each)
     sender.start()
     sender.stop()
