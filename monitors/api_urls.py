@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from monitors import api, api_clones, api_heartbeats, api_history
+from monitors import api, api_clones, api_heartbeats, api_history, api_tests
 from uptime.api import docs
 
 urlpatterns = [
@@ -19,6 +19,8 @@ urlpatterns = [
     ),
     path("api/v2/heartbeats", api_heartbeats.Heartbeats.as_view(), name="api_heartbeats"),
     path("api/v2/heartbeats/<str:id>", api_heartbeats.OneHeartbeat.as_view(), name="api_heartbeat"),
+    path("api/v2/tests", api_tests.Tests.as_view(), name="api_tests"),
+    path("api/v2/tests/<str:id>", api_tests.OneTest.as_view(), name="api_test"),
     path("api/schema", SpectacularJSONAPIView.as_view(permission_classes=[]), name="schema"),
     path("api/docs", docs, name="api_docs"),
 ]

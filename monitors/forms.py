@@ -33,6 +33,7 @@ QUORUMS = {
 }
 # How its votes are judged: fields that are attributes of the same name, with a default.
 RULES = ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period", "when_blind")
+STORED = ("name", "target", "interval", "timeout_ms", "options", "secrets", "regions", *RULES)
 # What only what is probed has.
 PROBED = ("interval", "timeout", "regions", *RULES)
 
@@ -331,10 +332,7 @@ class MonitorForm(forms.Form):
 
     def save(self, **more):
         """Make or change the monitor; `more`: attributes of it that are not in the form. Returns it."""
-        names = [
-            "name", "target", "interval", "timeout_ms", "options", "secrets", "regions", *RULES,
-        ]  # fmt: skip
-        fields = {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
+        fields = {name: self.cleaned_data[name] for name in STORED if name in self.cleaned_data}
         if not self.instance:
             return actions.create(self.team, self.user, {"kind": self.chosen.name, **fields, **more})
         if self.options.cleaned_data == _cleaned(self.chosen, {**self.shown, **self._stored}):

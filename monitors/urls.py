@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from monitors import views, views_heartbeats, views_regions, views_welcome
+from monitors import views, views_heartbeats, views_regions, views_tests, views_welcome
 
 app_name = "monitors"
 urlpatterns = [
     path("", views.index, name="list"),
     path("monitors/rows", views.rows, name="rows"),
     path("monitors/add", views.add, name="add"),
+    path("monitors/propose", views_tests.propose, name="propose"),
+    path("monitors/propose/add", views_tests.add_proposed, name="add_proposed"),
     path("monitors/schedule", views_heartbeats.preview, name="schedule"),
     path("monitors/bulk", views.bulk, name="bulk"),
     path("monitors/restore", views.restore, name="restore_all"),
@@ -20,8 +22,11 @@ urlpatterns = [
     path("monitors/<int:pk>/pause", views.act, {"verb": "pause"}, name="pause"),
     path("monitors/<int:pk>/resume", views.act, {"verb": "resume"}, name="resume"),
     path("monitors/<int:pk>/check", views.act, {"verb": "check"}, name="check"),
+    path("monitors/<int:pk>/test", views_tests.test, name="test"),
     path("monitors/<int:pk>/pings/<int:n>", views_heartbeats.ping, name="ping"),
     path("monitors/<int:pk>/restore", views.restore, name="restore"),
+    path("tests/<int:pk>", views_tests.run, name="test_run"),
+    path("tests/<int:pk>/results", views_tests.results, name="test_results"),
     path("regions", views_regions.regions, name="regions"),
     path("regions/rows", views_regions.rows, name="regions_rows"),
     path("regions/<slug:slug>/remove", views_regions.remove, name="region_remove"),

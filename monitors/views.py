@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from monitors import availability, charts, live, queries
 from monitors import views_heartbeats as heartbeats
+from monitors import views_tests as tests
 from monitors.forms import DEFAULT_KIND, MonitorForm
 from monitors.fragments import live_part
 from monitors.models import Region
@@ -160,10 +161,14 @@ def add(request):
         return _form(request, MonitorForm(team=team, user=user, typed=posted), None)
     form = MonitorForm(posted, team=team, user=user, kind=request.GET.get("kind"))
     if posted is not None and form.is_valid():
+        if "test" in posted:
+            return _form(request, form, None, tests.try_typed(request, form))
         monitor = form.save()
         begins = "Its first check is on its way." if monitor.probed else "It waits for its first ping."
         messages.success(request, f"{monitor.name} was added. {begins}")
         return redirect("monitors:detail", pk=monitor.pk)
+    if posted is not None and set(form.errors) == {"target"} and tests.is_bare_address(posted):
+        return tests.propose(request)
     return _form(request, form, None)
 
 
@@ -174,6 +179,8 @@ def edit(request, pk):
     posted = request.POST if request.method == "POST" else None
     form = MonitorForm(posted, team=monitor.team, user=request.user, instance=monitor)
     if posted is not None and form.is_valid():
+        if "test" in posted:
+            return _form(request, form, monitor, tests.try_typed(request, form, monitor))
         form.save()
         begins = "It takes effect with the next check." if monitor.probed else "What is expected of it counts from now."
         messages.success(request, f"{monitor.name} was saved. {begins}")
@@ -193,8 +200,11 @@ SWITCH = {
 }
 
 
-def _form(request, form, monitor):
-    """The form in sections; all but the first two are advanced, and open where they hold an error."""
+def _form(request, form, monitor, run=None):
+    """The form in sections; all but the first two are advanced, and open where they hold an error.
+
+    `run`: the test of what is in it. A script that asked for one draws the form with its errors as it is.
+    """
     if monitor is None:
         form.fields["kind"].widget.attrs |= SWITCH
     sections = [(title, fields, any(each.errors for each in fields)) for title, fields in form.sections()]
@@ -207,8 +217,10 @@ def _form(request, form, monitor):
         "no_regions": not form.judged and not Region.objects.filter(enabled=True).exists(),
         "title": f"Edit {monitor.name}" if monitor else f"Add a {_noun(form.chosen)}",
         "preview": form.judged and heartbeats.previewed(form.data if form.is_bound else form.shown),
+        **tests.shown(run),
     }
-    return render(request, "monitors/form.html", context, status=422 if form.is_bound else 200)
+    refused = form.is_bound and not run and "HX-Request" not in request.headers
+    return render(request, "monitors/form.html", context, status=422 if refused else 200)
 
 
 def _noun(kind):
@@ -253,10 +265,11 @@ def restore(request, pk=None):
 @require_POST
 def bulk(request):
     """One verb for all the monitors that were ticked."""
-    verb = request.POST.get("action", "")
+    said = request.GET if "action" in request.GET else request.POST  # the Undo of adding says it in its address
+    verb = said.get("action", "")
     if verb not in DONE:
         raise Http404("There is no such action.")
-    monitors = list(queries.visible(request.user).filter(pk__in=_ids(request.POST)[:MOST_AT_ONCE]))
+    monitors = list(queries.visible(request.user).filter(pk__in=_ids(said)[:MOST_AT_ONCE]))
     if monitors:
         _apply(verb, request, monitors)
     else:

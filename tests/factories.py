@@ -11,7 +11,7 @@ from incidents.models import Incident
 from monitors.judged.heartbeat import KIND
 from monitors.judged.heartbeat import Options as HeartbeatOptions
 from monitors.models import Heartbeat, Monitor, Region, Schedule, State, Status, StatusInterval
-from monitors.services import edit
+from monitors.services import edit, testruns
 
 PASSWORD = "correct horse battery"
 _hashes = {}  # argon2 is slow on purpose; one hash of the common password serves a whole run
@@ -77,6 +77,14 @@ def make_heartbeat(team, *, now=None, options=None, created_by=None, **fields):
         StatusInterval.objects.filter(monitor=monitor).update(start=now)
         State.objects.filter(pk=monitor.pk).update(since=now)
     return monitor
+
+
+def make_test_run(monitor, trials=None, **more):
+    """A test of `monitor` from its regions, of which none has answered."""
+    trials = trials or [testruns.Trial.of(monitor)]
+    where, values = list(monitor.regions.all()), {"silent": {}, "monitor": monitor, **more}
+    with transaction.atomic():
+        return testruns.start(monitor.team, None, trials, where, timezone.now(), **values).run
 
 
 def make_incident(monitor, **fields):

@@ -26,9 +26,20 @@ from monitors.models import (
     Status,
     StatusInterval,
 )
+from monitors.models import TestAnswer as Answer
+from monitors.models import TestRun as Run
 from monitors.services import pings
 from monitors.services.pings import Arrival, Key
-from tests.factories import make_admin, make_heartbeat, make_incident, make_monitor, make_region, make_user, team_of
+from tests.factories import (
+    make_admin,
+    make_heartbeat,
+    make_incident,
+    make_monitor,
+    make_region,
+    make_test_run,
+    make_user,
+    team_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +69,8 @@ ROUTES = {
     "monitors:list": SIGNED_IN,
     "monitors:rows": SIGNED_IN,
     "monitors:add": SIGNED_IN,
+    "monitors:propose": SIGNED_IN,
+    "monitors:add_proposed": SIGNED_IN,
     "monitors:schedule": SIGNED_IN,
     "monitors:bulk": SIGNED_IN,
     "monitors:restore_all": SIGNED_IN,
@@ -69,6 +82,9 @@ ROUTES = {
     "monitors:pause": TEAM,
     "monitors:resume": TEAM,
     "monitors:check": TEAM,
+    "monitors:test": TEAM,
+    "monitors:test_run": TEAM,
+    "monitors:test_results": TEAM,
     "monitors:ping": TEAM,
     "monitors:restore": TEAM,
     "monitors:regions": SIGNED_IN,
@@ -86,6 +102,8 @@ ROUTES = {
     "api_monitor_response_times": TEAM,
     "api_heartbeats": SIGNED_IN,
     "api_heartbeat": TEAM,
+    "api_tests": SIGNED_IN,
+    "api_test": TEAM,
     "schema": ANYONE,
     "api_docs": ANYONE,
     # the project's own
@@ -157,6 +175,7 @@ class World:
         key = Key(uuid=self.heartbeat.heartbeat.uuid)
         pings.take(key, Arrival(PingKind.FAIL, self.alice.date_joined, body=SECRET.encode(), body_size=20))
         self.deleted = make_monitor(team, **said, deleted_at=self.alice.date_joined)
+        self.run = make_test_run(self.monitor)
         self.incident = make_incident(self.monitor, summary=SECRET)
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.mail = Mail.objects.create(recipients="a@example.com", subject=SECRET, text=SECRET, html=SECRET)
@@ -165,6 +184,7 @@ class World:
         pk = {"incidents": self.incident.pk, "accounts": self.mail.pk}.get(name.split(":")[0], self.monitor.pk)
         pk = self.deleted.pk if name == "monitors:restore" else pk
         pk = self.heartbeat.pk if name in {"monitors:ping", "api_heartbeat"} else pk
+        pk = self.run.pk if name in {"monitors:test_run", "monitors:test_results", "api_test"} else pk
         pk = UNKNOWN if unknown else pk
         slug = "unknown" if unknown else self.region.slug
         values = {"pk": pk, "id": pk, "n": 1, "slug": slug, "key": "abc-def", "uidb36": self.alice.pk.hex}
@@ -205,6 +225,8 @@ class World:
             TimelineEntry.objects.filter(incident__team=team),
             *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),
             Heartbeat.objects.filter(**mine),
+            Run.objects.filter(team=team),
+            Answer.objects.filter(run__team=team),
             Ping.objects.filter(heartbeat__monitor__team=team),
             Region.objects.all(),
             Mail.objects.filter(pk=self.mail.pk),

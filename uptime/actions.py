@@ -5,18 +5,20 @@ instead of leaving it to wait for its turn, and tells open pages that there is s
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from accounts.models import Team
 from incidents import services as incidents
 from monitors import live
 from monitors.judged.heartbeat import KIND
-from monitors.models import DeadLetter, Monitor, Region
-from monitors.services import deadletters, edit, regions
+from monitors.models import DeadLetter, Monitor, Region, TestRun
+from monitors.probes.base import Reason
+from monitors.services import deadletters, edit, regions, testruns
 from monitors.services.changes import StatusChange
 from uptime import localregions, practice, recording, tasks
 
@@ -29,6 +31,20 @@ def create(team, user, fields: dict) -> Monitor:
         monitor = edit.create(team, user, fields)
     _tell(monitor)
     return monitor
+
+
+def create_all(team, user, wanted: Sequence[dict]) -> list[Monitor]:
+    """Several new monitors of `team`, all or none; what it watches already is not made again."""
+    made = []
+    with transaction.atomic():
+        Team.objects.select_for_update().get(pk=team.pk)  # a second click waits here, and finds them made
+        for fields in wanted:
+            same = {"kind": fields["kind"], "target": fields["target"]}
+            if not team.monitors.alive().filter(**same).exists():
+                made.append(edit.create(team, user, fields))
+    if made:
+        _tell(made[0])
+    return made
 
 
 def create_heartbeat(ping_key: str, slug: str) -> bool:
@@ -71,6 +87,28 @@ def check_now(monitor: Monitor) -> bool:
     if asked:
         _tell(monitor)
     return asked
+
+
+def try_out(
+    team, user, trials: Sequence[testruns.Trial], where: Sequence[Region], *, monitor: Monitor | None = None, address=""
+) -> TestRun:
+    """Try settings out from regions; the answers come to the run that is returned. `address`: see testruns.start.
+
+    Raises testruns.TooManyTestsError. A broker that is away is what the run then says of every region."""
+    try:
+        silent = tasks.silent_regions()
+    except OperationalError:
+        silent = dict.fromkeys((region.pk for region in where), Reason.NOT_DISPATCHED)
+    with transaction.atomic():
+        started = testruns.start(
+            team, user, trials, where, timezone.now(), silent=silent, monitor=monitor, address=address
+        )
+    for region, checks in started.checks.items():
+        try:
+            tasks.publish_tests(region, checks)
+        except OperationalError:
+            testruns.not_sent(started.run, region)
+    return started.run
 
 
 def add_region(slug: str, name: str, same_machine: bool) -> Region:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -10,7 +11,7 @@ from incidents import services as incidents
 from monitors import live
 from monitors.models import DeadLetter, Region
 from monitors.probes.base import Outcome
-from monitors.services import clock, deadletters, pulses, regions
+from monitors.services import clock, deadletters, pulses, regions, testruns
 from monitors.services.record import PutAside, Recorded
 from monitors.services.record import record as record_outcomes
 from monitors.services.regions import Sign
@@ -109,6 +110,8 @@ def _from_region(region: Region, sealed: str, fresh: bool) -> Recorded | None:
     match payload:
         case {"outcomes": [*wires]}:
             return _outcomes(region, wires, deadletters.keep_outcome)
+        case {"tests": [*wires]}:
+            testruns.take(region, list(_tested(wires)), timezone.now())
         case {"sign": _} if not fresh:
             pass
         case {"sign": [*facts]}:
@@ -116,6 +119,15 @@ def _from_region(region: Region, sealed: str, fresh: bool) -> Recorded | None:
         case _:
             raise ValueError("a results message with neither outcomes nor a sign of life")
     return None
+
+
+def _tested(wires: list) -> Iterator[Outcome]:
+    """Outcomes of tests. One that cannot be read is not worth keeping: whoever waits for it tries again."""
+    for wire in wires:
+        try:
+            yield Outcome.from_wire(wire)
+        except ValueError as error:
+            logger.warning("An outcome of a test cannot be read: %s", error)
 
 
 def _outcomes(region: Region, wires: list, put_aside: PutAside) -> Recorded:

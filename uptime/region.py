@@ -1,4 +1,4 @@
-"""The regional worker: a small Celery app with one task, `probe`. It needs a broker and its key, nothing else.
+"""The regional worker: a small Celery app with two tasks, `probe` and `test`. It needs a broker and its key, no more.
 
 No database, no models, no settings of the centre: importing this module loads none of them. Checks arrive sealed,
 outcomes and signs of life leave sealed, all with the region's own key.
@@ -15,7 +15,7 @@ from celery import Celery, signals
 
 from monitors.probes.base import Check, Outcome
 from monitors.probes.engine import Engine
-from uptime import canaries, queues
+from uptime import canaries, queues, testwire
 from uptime.lib.crypto import SealError, key_bytes, unseal
 from uptime.lib.env import EnvError, env, env_bool, env_int
 from uptime.lib.memory import keep_what_is_loaded
@@ -64,9 +64,10 @@ sender = Sender(app, REGION, KEY, queues.into_results(BROKER_URL, PREFIX))
 
 
 def take(outcome: Outcome) -> None:
-    """What the engine saw: of a canary it stays here, of a monitor it goes home."""
-    if not watched.take(outcome):
-        sender.put(outcome)
+    """What the engine saw: of a canary it stays here, of a monitor or a test it goes home."""
+    tested = testwire.revealed(outcome)
+    if tested or not watched.take(outcome):
+        sender.put(tested or outcome)
 
 
 engine = Engine(
@@ -83,13 +84,24 @@ watched = canaries.Canaries(canaries.parse(env("CANARY_URLS")), engine.submit)
 def probe(self, sealed: str) -> None:
     """Admit a batch of checks to the engine; waits while the engine is full."""
     self.request.update(callbacks=None, errbacks=None, chain=None, chord=None)
+    engine.submit(_opened("checks", sealed))
+
+
+@app.task(name="test", bind=True, shared=False)
+def test(self, sealed: str) -> None:
+    """Admit what somebody tries out; it takes its turn among the checks."""
+    self.request.update(callbacks=None, errbacks=None, chain=None, chord=None)
+    engine.submit([testwire.disguised(check) for check in _opened(testwire.PURPOSE, sealed)])
+
+
+def _opened(purpose: str, sealed: str) -> list[Check]:
+    """The checks of a message; none where it is not genuine."""
     try:
-        _, wires = unseal(KEY, "checks", REGION, sealed)
-        checks = [Check.from_wire(wire) for wire in wires]
+        _, wires = unseal(KEY, purpose, REGION, sealed)
+        return [Check.from_wire(wire) for wire in wires]
     except (SealError, ValueError, TypeError) as error:
         logger.warning("A message was not for us: %s", error)
-        return
-    engine.submit(checks)
+        return []
 
 
 signals.worker_ready.connect(keep_what_is_loaded)

@@ -11,6 +11,7 @@ from celery import Celery
 from monitors.domain.slots import Ms
 from monitors.probes.base import Outcome
 from uptime.lib.crypto import seal
+from uptime.testwire import OfTest
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ KEEP = 50_000  # outcomes kept while the broker is away; the oldest go first, an
 RETRY = 1.0  # seconds between two tries
 
 Sign = tuple[Ms, list[Any]]  # when it was given, and what it says
+Seen = Outcome | OfTest
 
 
 def _now() -> Ms:
@@ -34,14 +36,14 @@ class Sender:
 
     def __init__(self, app: Celery, region: str, key: bytes, into_results: dict[str, Any]) -> None:
         self._app, self._region, self._key, self._into_results = app, region, key, into_results
-        self._waiting: deque[Outcome | Sign] = deque(maxlen=KEEP)
+        self._waiting: deque[Seen | Sign] = deque(maxlen=KEEP)
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, outcome: Outcome) -> None:
+    def put(self, outcome: Seen) -> None:
         """Hand an outcome over; never blocks."""
         self._waiting.append(outcome)
         if len(self._waiting) >= PART:
@@ -73,21 +75,22 @@ class Sender:
                         return
                     time.sleep(RETRY)
 
-    def _next_part(self) -> list[Outcome | Sign]:
-        """The oldest outcomes, or one sign of life."""
-        part: list[Outcome | Sign] = [self._waiting.popleft()]
-        while isinstance(part[0], Outcome) and self._waiting and len(part) < PART:
-            if not isinstance(self._waiting[0], Outcome):
+    def _next_part(self) -> list[Seen | Sign]:
+        """The oldest outcomes of one sort, or one sign of life."""
+        part: list[Seen | Sign] = [self._waiting.popleft()]
+        while isinstance(part[0], Seen) and self._waiting and len(part) < PART:
+            if type(self._waiting[0]) is not type(part[0]):
                 break
             part.append(self._waiting.popleft())
         return part
 
-    def _publish(self, part: list[Outcome | Sign]) -> bool:
+    def _publish(self, part: list[Seen | Sign]) -> bool:
         first = part[0]
         payload: dict[str, list[Any]]
         if isinstance(first, Outcome):
-            at = _now()
-            payload = {"outcomes": [each.to_wire() for each in part if isinstance(each, Outcome)]}
+            at, payload = _now(), {"outcomes": [each.to_wire() for each in part if isinstance(each, Outcome)]}
+        elif isinstance(first, OfTest):
+            at, payload = _now(), {"tests": [each.outcome.to_wire() for each in part if isinstance(each, OfTest)]}
         else:
             at, facts = first
             payload = {"sign": [*facts, _now()]}  # it may have waited for the broker meanwhile

@@ -14,11 +14,22 @@ from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
 from monitors.models.levels import FIVES
 from monitors.probes.base import Check, Reason
-from monitors.services import archive, edit, health, heartbeats, partitions, pulses, regions, retention, rollups
+from monitors.services import (
+    archive,
+    edit,
+    health,
+    heartbeats,
+    partitions,
+    pulses,
+    regions,
+    retention,
+    rollups,
+    testruns,
+)
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
-from uptime import queues
+from uptime import queues, testwire
 from uptime.celery import WORK, app, periodic
 from uptime.heartbeat import EVERY_S
 from uptime.heartbeat import send as send_heartbeat
@@ -34,7 +45,7 @@ PURGE_AFTER = timedelta(hours=1)  # how long a deletion can be undone
 @periodic(every=1)
 def dispatch() -> None:
     """Send the checks of the coming second to their regions."""
-    sent = claim_due(now_ms(), _silent_regions(), publish_checks, health.doubted())
+    sent = claim_due(now_ms(), silent_regions(), publish_checks, health.doubted())
     if sent:
         pulses.mark(pulses.SENT, sent)
 
@@ -101,13 +112,16 @@ def make_partitions() -> None:
 
 @periodic(every=600, queue=WORK)
 def prune() -> None:
-    """Remove what is older than the ticks it belongs to, roll-ups and pings too old to be shown, and ended sessions."""
+    """Remove what is older than the ticks it belongs to, roll-ups and pings too old to be shown, ended sessions, and
+    expired tests."""
     now = timezone.now()
     SessionStore.clear_expired()
     retention.prune(now - timedelta(days=settings.TICK_RETENTION_DAYS))
     retention.prune_rollups(HourRollup, now - timedelta(days=settings.HOUR_RETENTION_DAYS))
     retention.prune_rollups(DayRollup, now - timedelta(days=settings.DAY_RETENTION_DAYS))
     while retention.cut_logs(settings.PING_LOG_SIZE):
+        pass
+    while testruns.prune(now):
         pass
 
 
@@ -122,16 +136,25 @@ def publish_checks(region: Region, checks: list[Check]) -> None:
 
     Raises kombu's OperationalError when the broker is away: the claim is then rolled back.
     """
+    _publish(region, checks, "probe", "checks")
+
+
+def publish_tests(region: Region, checks: list[Check]) -> None:
+    """Likewise what somebody tries out, which a worker answers apart."""
+    _publish(region, checks, "test", testwire.PURPOSE)
+
+
+def _publish(region: Region, checks: list[Check], task: str, purpose: str) -> None:
     queue = queues.declare(queues.checks(region.slug, settings.QUEUE_PREFIX))
     key, now = key_bytes(region.key), now_ms()
     for start in range(0, len(checks), BATCH):
         wire = [check.to_wire() for check in checks[start : start + BATCH]]
-        sealed = seal(key, "checks", region.slug, now, wire)
+        sealed = seal(key, purpose, region.slug, now, wire)
         # The arguments hold people's credentials, if sealed: they stay out of headers and logs.
-        app.send_task("probe", args=[sealed], queue=queue, argsrepr=f"<{len(wire)} checks>")
+        app.send_task(task, args=[sealed], queue=queue, argsrepr=f"<{len(wire)} checks>")
 
 
-def _silent_regions() -> dict[int, Reason]:
+def silent_regions() -> dict[int, Reason]:
     """The regions that are not fed, and why.
 
     Nobody has heard of them, or they have more waiting than they can do, or what they send is not being stored.

@@ -8,6 +8,7 @@ from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, PlainRound, S
 from monitors.models.pipeline import DeadLetter, Pulse
 from monitors.models.regions import Region, RegionTrouble, RegionWorker
 from monitors.models.rollups import DayRollup, FiveMinuteRollup, HourRollup, RolledUp, Rollup
+from monitors.models.tests import TestAnswer, TestRun
 
 __all__ = [
     "STATUSES",
@@ -34,6 +35,8 @@ __all__ = [
     "State",
     "Status",
     "StatusInterval",
+    "TestAnswer",
+    "TestRun",
     "Tick",
     "WhenBlind",
 ]

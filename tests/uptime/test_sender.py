@@ -11,6 +11,7 @@ from tests.helpers import wait_until
 from uptime import sender as sending
 from uptime.lib.crypto import key_bytes, new_key, unseal
 from uptime.sender import Sender
+from uptime.testwire import OfTest
 
 KEY = key_bytes(new_key())
 
@@ -55,6 +56,17 @@ def test_outcomes_travel_together_and_a_sign_of_life_behind_those_before_it():
     sender.stop()
     assert [sorted(payload) for payload in broker.payloads] == [["outcomes"], ["sign"], ["outcomes"]]
     assert slots(broker) == [1, 2, 3]
+
+
+def test_what_came_of_tests_travels_apart():
+    broker = Broker()
+    sender = Sender(broker, "eu", KEY, {"queue": "results"})
+    for each in (outcome(1), OfTest(outcome(2)), OfTest(outcome(3)), outcome(4)):
+        sender.put(each)
+    sender.start()
+    sender.stop()
+    assert [sorted(payload) for payload in broker.payloads] == [["outcomes"], ["tests"], ["outcomes"]]
+    assert [wire[1] for wire in broker.payloads[1]["tests"]] == [2, 3]
 
 
 def test_a_sign_says_when_it_was_sent_not_only_when_it_was_given(monkeypatch):

@@ -18,13 +18,17 @@ from monitors.models import (
     Round,
     Tick,
 )
+from monitors.probes.base import Reason
+from monitors.queries_tests import progress
 from monitors.services import partitions, pulses, regions
+from monitors.services.testruns import Trial
+from tests.factories import make_region, make_user, team_of
 from tests.helpers import wait_until
 from tests.monitors.services.cast import make_watched
 from tests.servers import Target, answer
-from uptime import queues, tasks
+from uptime import actions, queues, tasks
 from uptime.celery import CONTROL, PERIODIC, app
-from uptime.lib.crypto import key_bytes, new_key, unseal
+from uptime.lib.crypto import SealError, key_bytes, new_key, unseal
 from uptime.results import app as results_app
 
 LEVELS = (FiveMinuteRollup, HourRollup, DayRollup)
@@ -121,6 +125,44 @@ def test_a_region_worker_needs_only_the_broker_and_its_key(worker_process):
             tasks.dispatch()
             assert wait_until(Tick.objects.first, 30).vote == "up"
             wait_until(RegionWorker.objects.exists, 15)
+
+
+def test_what_is_tried_out_goes_through_a_region_worker_and_is_no_tick(worker_process):
+    """From typed settings, secrets included, through a worker's own engine to an answer of a test."""
+    with Target() as website:
+        website.does(answer(404))
+        user, region = make_user("alice"), make_region("eu", key=new_key())
+        options = {"headers": [{"name": "X-Key", "value": "planted"}], "expected_status": "200"}
+        trials = [
+            Trial("http", f"{website.url}/", 5_000, options),
+            Trial("tcp", website.url.removeprefix("http://"), 5_000),
+        ]
+        with (
+            worker_process("eu", region.key),
+            start_worker(results_app, pool="solo", perform_ping_check=False, shutdown_timeout=20),
+        ):
+            run = actions.try_out(team_of(user), user, trials, [region])
+            seen = wait_until(lambda: (found := progress(run)).over and found, 30)
+        assert website.requests[0].headers["x-key"] == "planted"
+    http, tcp = (tried.results[0] for tried in seen.tried)
+    assert (http.state, http.outcome.status_code, http.outcome.reason) == ("down", 404, Reason.STATUS)
+    assert http.bars[0].phase == "connect"
+    assert tcp.state == "up"
+    assert not Tick.objects.exists()
+    assert not Pulse.objects.filter(name=pulses.STORED).exists()
+
+
+def test_what_is_tried_out_travels_sealed_and_apart():
+    user, region = make_user("alice"), make_region("eu", key=new_key())
+    trial = Trial("http", "http://shop.example/", 5_000, {"headers": [{"name": "X-Key", "value": "planted"}]})
+    run = actions.try_out(team_of(user), user, [trial], [region])
+    message = pull(queues.checks("eu", settings.QUEUE_PREFIX))
+    assert "planted" not in f"{message.body}{message.headers}"
+    [sealed] = message.decode()[0]
+    with pytest.raises(SealError):
+        unseal(key_bytes(region.key), "checks", "eu", sealed)
+    _, [wire] = unseal(key_bytes(region.key), "tests", "eu", sealed)
+    assert (wire[0], wire[2]) == (run.pk, 0)
 
 
 def test_a_region_that_is_fooled_by_a_canary_loses_its_vote(worker_process):

@@ -59,6 +59,8 @@ LOOKS = {
     "doubted": Look("Not trusted", "triangle-alert", "warn"),
     "never": Look("Never seen", "circle-dashed", "unknown"),
     "off": Look("Off", "circle-pause", "unknown"),
+    "unsent": Look("Not sent", "circle-help", "unknown"),
+    "silent": Look("No answer", "circle-help", "unknown"),
     "as_known": Look("As known", "circle-check", "ok"),
     "mistaken": Look("Mistaken", "circle-x", "down"),
     "well": Look("Well", "circle-check", "ok"),
