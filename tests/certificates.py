@@ -1,5 +1,6 @@
 """Certificates with whatever may be wrong with one, each signed by an authority of the tests' own."""
 
+import hashlib
 import ssl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,6 @@ def issue(
     subject: Sequence[tuple[x509.ObjectIdentifier, str]] = ((NameOID.COMMON_NAME, "test"),),
     ca: bool = False,
     key: Any = None,
-    digest: hashes.HashAlgorithm | None = None,
     extensions: Iterable[tuple[x509.ExtensionType, bool]] = (),
 ) -> Certificate:
     """A certificate for `names`, which are its subject alternative ones; without an `issuer` it signs itself.
@@ -76,7 +76,7 @@ def issue(
         builder = builder.add_extension(x509.SubjectAlternativeName(covered), critical=not subject)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
-    parsed = builder.sign(issuer.key if issuer else key, digest or hashes.SHA256())
+    parsed = builder.sign(issuer.key if issuer else key, hashes.SHA256())
     return Certificate(parsed, key, parsed.public_bytes(serialization.Encoding.DER))
 
 
@@ -89,6 +89,20 @@ def general_name(text: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(text))
     except ValueError:
         return x509.DNSName(text)
+
+
+def weakened(certificate: Certificate, issuer: Certificate) -> Certificate:
+    """Signed with SHA-1 by an `issuer` with an RSA key, which no library does any more (RFC 8017, 8.2.1)."""
+    numbers = issuer.key.private_numbers()
+    size = len(certificate.parsed.signature)
+    old, new = (bytes.fromhex(f"06092a864886f70d0101{end}") for end in ("0b", "05"))  # with RSA, SHA-256 and SHA-1
+    body = certificate.der[:-size].replace(old, new)
+    at = certificate.der.index(certificate.parsed.tbs_certificate_bytes)
+    signed = body[at : at + len(certificate.parsed.tbs_certificate_bytes)]
+    said = bytes.fromhex("3021300906052b0e03021a05000414") + hashlib.sha1(signed, usedforsecurity=False).digest()
+    padded = b"\0\1" + b"\xff" * (size - len(said) - 3) + b"\0" + said
+    signature = pow(int.from_bytes(padded), numbers.d, numbers.public_numbers.n).to_bytes(size)
+    return Certificate(certificate.parsed, certificate.key, body + signature)
 
 
 def spoiled(certificate: Certificate) -> Certificate:
@@ -130,7 +144,8 @@ class Pki:
         self.middle = authority("Test Middle", self.root)
         self.unknown = authority("Unknown Root")
         self.past = authority("Past", self.root, days=(-30, -2.5))
-        self.weak = authority("Weak", self.root, digest=hashes.SHA1(), key=rsa.generate_private_key(65537, 2048))
+        self.signer = authority("Signer", self.root, key=rsa.generate_private_key(65537, 2048))
+        self.weak = weakened(authority("Weak", self.signer), self.signer)
         only_other = x509.NameConstraints([x509.DNSName("other.example")], None)
         self.constrained = authority("Constrained", self.root, extensions=[(only_other, True)])
 
@@ -139,8 +154,9 @@ class Pki:
         issuer = how.pop("issuer", self.root)
         return served(self.folder, issue(issuer, names or ("127.0.0.1",), **how), *chain)
 
-    def by(self, issuer: Certificate, *names: str) -> ssl.SSLContext:
-        return self.of(*names, issuer=issuer, chain=[issuer])
+    def by(self, issuer: Certificate, *names: str, above: Sequence[Certificate] = ()) -> ssl.SSLContext:
+        """One that `issuer` made, with those above it presented too."""
+        return self.of(*names, issuer=issuer, chain=[issuer, *above])
 
     def old(self, version: ssl.TLSVersion, least: ssl.TLSVersion = ssl.TLSVersion.TLSv1, **how: Any) -> ssl.SSLContext:
         """Speaks no later version of TLS."""

@@ -7,13 +7,13 @@ import pytest
 
 from monitors.models import Monitor
 from monitors.probes.kinds import KINDS, probed_kinds
-from tests.factories import make_admin, make_monitor, make_region, make_user, team_of
+from monitors.wire import wire_name
+from tests.factories import make_monitor, make_region, make_user, team_of
 from tests.monitors.probes.test_forbidden_places import VECTORS, target_of
-from tests.test_routes import METHODS, PATTERNS, World, admin_paths, client_of
+from tests.test_routes import PATTERNS, World, admin_paths, client_of
 
 pytestmark = pytest.mark.django_db
 
-KINDS_BY_NAME = {kind.name: kind for kind in probed_kinds()}
 FEW = ["127.0.0.1", "[::ffff:127.0.0.1]", "2130706433", "localhost"]  # of each kind; of http, all of them
 
 
@@ -38,13 +38,12 @@ def cases():
 
 def test_no_page_takes_a_forbidden_target(client, alice):
     kept = {kind.name: make_monitor(team_of(alice), kind=kind.name, target=f"kept.{kind.name}") for kind in KINDS}
-    for kind, target in cases():
+    for number, (kind, target) in enumerate(cases()):  # a new one and a change in turns: they share the form
         typed = {"kind": kind.name, "target": target, "name": "Trap", "interval": "30"}
-        added = client.post("/monitors/add", typed)
-        changed = client.post(f"/monitors/{kept[kind.name].pk}/edit", typed)
-        for answer in (added, changed):
-            assert answer.status_code == 422, (kind.name, target)
-            assert "target" in answer.context["form"].errors, (kind.name, target)
+        path = f"/monitors/{kept[kind.name].pk}/edit" if number % 2 else "/monitors/add"
+        answer = client.post(path, typed)
+        assert answer.status_code == 422, (kind.name, target)
+        assert "target" in answer.context["form"].errors, (kind.name, target)
     assert not Monitor.objects.exclude(target__startswith="kept.").exists()
 
 
@@ -55,13 +54,14 @@ def test_no_api_takes_a_forbidden_target(client, alice):
     }
     said = {"content_type": "application/json"}
     for kind, target in cases():
-        body = {"monitor_type": kind.name if kind.name != "http" else "status", "url": target}
-        made = client.post("/api/v2/monitors", body, **said)
+        body = {wire_name(kind, "target"): target}
+        typed = {"monitor_type": kind.name if kind.name != "http" else "status", **body}
+        typed |= {"request_body": "hello"} if "send" in kind.Options.base_fields else {}
         address = f"/api/v2/monitors/{kept[kind.name].pk}"
-        changed = [client.patch(address, {"url": target}, **said), client.put(address, {"url": target}, **said)]
-        for answer in (made, *changed):
+        made, changed = client.post("/api/v2/monitors", typed, **said), client.patch(address, body, **said)
+        for answer in (made, changed):
             assert answer.status_code == 422, (kind.name, target, answer.content)
-            assert set(answer.json()["errors"]) & {"url", "port"}, (kind.name, target)
+            assert set(answer.json()["errors"]) <= {wire_name(kind, "target"), "port"}, (kind.name, target)
     assert not Monitor.objects.exclude(target__startswith="kept.").exists()
 
 
@@ -75,17 +75,16 @@ def test_the_api_of_the_clones_takes_no_forbidden_target(alice):
 
 
 def test_no_other_route_stores_a_forbidden_target_either():
-    """Whatever takes something: every route, every method, the target under every name that is in use."""
+    """Whatever takes something: every route and method, the target under every name that is in use."""
     world = World()
-    names = ("target", "url", "host", "address", "domain", "server", "to", "link")
+    names = ("target", "url", "host", "address", "domain", "server", "to", "link", "proxy")
     stored = {(each.pk, each.target) for each in Monitor.objects.all()}
-    people = [client_of(world.alice), client_of(make_admin("second"))]
-    paths = [world.path(name) for name in PATTERNS] + [each for each in admin_paths(world) if "logout" not in each]
-    for target in ("http://127.0.0.1:8080/", "127.0.0.1:8080", "2130706433"):
-        body = dict.fromkeys(names, target) | {"name": "Trap", "interval": 30, "kind": "http"}
-        for path in paths:
-            for client in people:
-                client.post(path, body)
-                for method in METHODS[1:4]:
-                    getattr(client, method)(path, body, content_type="application/json")
+    alice, root = client_of(world.alice), client_of(world.root)
+    doors = [(alice, world.path(name)) for name in PATTERNS]
+    doors += [(root, path) for path in admin_paths(world) if path != "/admin/logout/"]
+    body = dict.fromkeys(names, "http://127.0.0.1:8080/") | {"name": "Trap", "interval": 30, "kind": "http"}
+    for client, path in doors:
+        client.post(path, body)
+        for method in ("post", "patch", "put"):
+            getattr(client, method)(path, body, content_type="application/json")
     assert {(each.pk, each.target) for each in Monitor.objects.all()} <= stored

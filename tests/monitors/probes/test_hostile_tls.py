@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from monitors.probes.base import Reason
-from tests.certificates import Pki, huge_key, issue, served, spoiled
+from tests.certificates import Pki, huge_key, issue, served, spoiled, weakened
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of
 from tests.prober_process import ProberProcess
@@ -77,6 +76,10 @@ def extended(oid, data, critical):
     return lambda pki: pki.of(extensions=[(extension, critical)])
 
 
+def sha1_leaf(pki):
+    return served(pki.folder, weakened(issue(pki.signer), pki.signer), pki.signer)
+
+
 ORGANIZATION = ((NameOID.ORGANIZATION_NAME, "Only"),)
 VERSION = ssl.TLSVersion
 CERTIFICATES = [
@@ -102,8 +105,8 @@ CERTIFICATES = [
     same("1 MB", extended(2, bytes(1_000_000), critical=False), R.TLS_ERROR, "excessive message size"),
     same("rsa1024", lambda pki: pki.of(key=rsa.generate_private_key(65537, 1024)), R.TLS_UNTRUSTED, "too weak"),
     same("rsa8192", lambda pki: pki.of(key=huge_key()), UP),
-    same("sha1 leaf", lambda pki: pki.of(digest=hashes.SHA1()), R.TLS_UNTRUSTED, "too weak"),
-    same("sha1 intermediate", lambda pki: pki.by(pki.weak), R.TLS_UNTRUSTED, "too weak"),
+    same("sha1 leaf", sha1_leaf, R.TLS_UNTRUSTED, "too weak"),
+    same("sha1 intermediate", lambda pki: pki.by(pki.weak, above=[pki.signer]), R.TLS_UNTRUSTED, "too weak"),
     same("invalid signature", lambda pki: served(pki.folder, spoiled(issue(pki.root))), R.TLS_UNTRUSTED, "signature"),
     same("critical unknown extension", extended(1, b"\x05\x00", critical=True), R.TLS_UNTRUSTED, "critical extension"),
     same(
