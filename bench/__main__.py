@@ -1,6 +1,7 @@
 """`make bench`: what a check costs, how many a second are kept up, how punctually, and in how much memory.
 
-All parts but `soak` and `hostile` run by default, about seven minutes; `make bench BENCH_ARGS="http"` runs one, --help tells more.
+All parts but `hostile` and `soak` run by default, about seven minutes; `make bench BENCH_ARGS="http"` runs one, --help
+tells more.
 """
 
 import argparse
