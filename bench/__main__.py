@@ -1,6 +1,7 @@
 """`make bench`: what a check costs, how many a second are kept up, how punctually, and in how much memory.
 
-All parts but `soak` run by default, about seven minutes; `make bench BENCH_ARGS="http"` runs one, --help tells more.
+All parts but `hostile` and `soak` run by default, about seven minutes; `make bench BENCH_ARGS="http"` runs one, --help
+tells more.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import floor, measure
+from bench import hostile as harm
 from bench import pings as heartbeats
 from bench.installation import COLUMNS, Installation
 from bench.target import Target
@@ -148,6 +150,11 @@ def pings(bench: Bench) -> None:
         bench.say(line)
 
 
+def hostile(bench: Bench) -> None:
+    """Healthy http checks beside 50 targets of each hostile kind: how late they start, and the engine's lag."""
+    bench.say(harm.show(bench.installation, bench.target, bench.options.seconds))
+
+
 def soak(bench: Bench) -> None:
     """20,000 monitors every 30 s for ten minutes: missed slots, delay, disk per day, memory."""
     installation, options = bench.installation, bench.options
@@ -166,14 +173,16 @@ def soak(bench: Bench) -> None:
 TICKS_SIZE = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'monitors_tick'::regclass"
 
 PARTS: dict[str, Callable[[Bench], None]] = {
-    each.__name__: each for each in (memory, http, https, hanging, idle, pings, soak)
+    each.__name__: each for each in (memory, http, https, hanging, idle, pings, hostile, soak)
 }
-DEFAULT = [name for name in PARTS if name != "soak"]
+DEFAULT = [name for name in PARTS if name not in {"hostile", "soak"}]
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all but soak unless named")
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all but hostile and soak unless named"
+    )
     parser.add_argument("--rate", type=int, default=2000, help="http checks a second")
     parser.add_argument("--https-rate", type=int, default=300, help="https checks a second")
     parser.add_argument("--most", type=int, default=3000, help="http checks a second offered by `hanging`")

@@ -22,6 +22,7 @@ _WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _KINDS = {"start": PingKind.START, "fail": PingKind.FAIL, "log": PingKind.LOG}
 _UNITS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 3.6e6}
 _GO_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+LONGEST_DURATION = 100  # characters; to look for parts in thousands of digits takes quadratic time
 
 Query = Mapping[str, list[str]]
 
@@ -197,6 +198,8 @@ def _go_duration(text: str) -> float | None:
     """Milliseconds of "1m30s", 0 for nothing at all; None when it is no duration."""
     if text in {"", "0"}:
         return 0.0
+    if len(text) > LONGEST_DURATION:
+        return None
     parts = _GO_DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None

@@ -238,9 +238,13 @@ def explain_errno(number: int, server: str, progress: str) -> Finding | None:
 
 
 def _by_code(request: Request, result: Result) -> Finding | None:
-    if result.code in BROKEN_PIPES and _is_end(result.message):
+    if result.code == RECV_ERROR and "alert" in result.message and "SSL" in result.message:
+        # What TLS 1.3 has to say of the client comes once the client is done: that it shows no certificate.
+        return Finding(Reason.TLS_ERROR, _filled("The TLS handshake with {server} failed: {message}", request, result))
+    violates_http2 = "nghttp2" in result.message
+    if result.code in BROKEN_PIPES and _is_end(result.message) and not violates_http2:
         return Finding(Reason.CLOSED, _filled("{server} closed the connection {progress}", request, result))
-    if request.http2 and result.code in (SEND_ERROR, HTTP2_STREAM):
+    if violates_http2 or (request.http2 and result.code in (SEND_ERROR, HTTP2_STREAM)):
         sentence = "{server} does not speak HTTP/2 properly: {message}"
         return Finding(Reason.PROTOCOL_ERROR, _filled(sentence, request, result))
     reason, sentence = CODES.get(result.code, (None, ""))

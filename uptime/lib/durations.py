@@ -10,15 +10,19 @@ _SPELLINGS = {
     "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s",
     "w": "w", "week": "w", "weeks": "w",
 }  # fmt: skip
-_PART = re.compile(r"(\d{1,9})\s*([a-z]*)")
+_PART = re.compile(r"(\d{1,9})(?!\d)\s*+([a-z]*+)\s*+")
 
 
 def parse(text: str) -> int:
     """The seconds `text` means. Raises ValueError with a sentence for the person who typed it."""
     rest = text.strip().lower().replace(",", " ")
-    if not re.fullmatch(r"(\d{1,9}\s*[a-z]*\s*)+", rest):
-        raise ValueError(f"“{text[:40]}” is no length of time. Write it as in 15 min, 1 h 30 min or 1 d.")
-    return sum(int(count) * _size(unit) for count, unit in _PART.findall(rest))
+    total = at = 0
+    while not at or at < len(rest):  # part by part: one pattern for them all has too many ways to read "1111…1!"
+        part = _PART.match(rest, at)
+        if not part:
+            raise ValueError(f"“{text[:40]}” is no length of time. Write it as in 15 min, 1 h 30 min or 1 d.")
+        total, at = total + int(part[1]) * _size(part[2]), part.end()
+    return total
 
 
 def _size(unit: str) -> int:

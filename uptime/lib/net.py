@@ -66,6 +66,8 @@ _AUTHORITY = re.compile(r"([^/?#]*)([^#]*)")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 _DOTTED = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,62})")
+# A reference whose host depends on who reads it: https:/x, https:x, ///x, //?x.
+_DISPUTED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//[^/?#])|//(?![^/?#])")
 
 
 class UrlError(ValueError):
@@ -130,7 +132,7 @@ def _permits(guard: Guard, address: str) -> bool:
         ip = ip_address(address.split("%", 1)[0])
     except ValueError:
         return False
-    if _inside(ip, guard.own):
+    if _inside(ip, guard.own) or _inside(getattr(ip, "ipv4_mapped", None) or ip, guard.own):
         return False
     return guard.allow_private or _inside(ip, guard.allowed) or not _special(ip)
 
@@ -203,7 +205,10 @@ def redirect_url(base: URL, location: str, guard: Guard) -> URL:
         joined = urljoin(str(base), location)
     except ValueError as error:
         raise UrlError("The address cannot be read.") from error
-    return check_url(joined, guard=guard)
+    url = check_url(joined, guard=guard)
+    if _DISPUTED.match(location):
+        raise UrlError("Programs read the address differently. Write it whole, as in https://example.com/.")
+    return url
 
 
 def check_host(text: str, guard: Guard = STRICT) -> str:
@@ -383,7 +388,7 @@ def _ipv6(text: str) -> str:
     try:
         if "%" in inner:
             raise ValueError("a zone belongs to one machine only")
-        return str(IPv6Address(inner))
+        return socket.inet_ntop(socket.AF_INET6, IPv6Address(inner).packed)  # as the system will write it
     except ValueError:
         raise UrlError(f"“{text[:80]}” is not an IPv6 address, as in [2001:db8::1].") from None
 

@@ -98,6 +98,19 @@ def test_a_lasting_split_never_flaps(n, down):
     assert what(told(split, regions, rounds=20)) == ([(DOWN, 0)] if most else [])
 
 
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_target_that_answers_every_other_time_alarms_nobody(n):
+    """Never two failures in a row. Whoever asks for one alone hears of each."""
+    regions = REGIONS[:n]
+    alternating = [
+        (START + k * STEP + 1_000 + region, START + k * STEP, region, DOWN if k % 2 else UP)
+        for k in range(20)
+        for region in regions
+    ]
+    assert told(alternating, regions, rounds=20) == []
+    assert len(told(alternating, regions, rounds=20, confirm=1, recover=1)) == 19
+
+
 @pytest.mark.parametrize("n", range(1, 6))
 @pytest.mark.parametrize("silent", [0, 1, 2, 3, 7, 25])
 def test_silence_neither_opens_nor_resolves(n, silent):

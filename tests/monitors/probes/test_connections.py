@@ -297,3 +297,9 @@ def test_text_of_the_target_is_escaped(make_prober, authority):
     assert outcome.reason is Reason.RATE_LIMITED
     assert outcome.detail.isprintable()
     assert "\\x1b[31m" in outcome.detail
+
+
+def test_an_ipv4_address_in_ipv6_spelling_is_reached_where_private_targets_are_allowed(prober, target):
+    for kind, place in (("http", "http://[::ffff:127.0.0.1]:{}/"), ("tcp", "[::ffff:7f00:1]:{}")):
+        outcome = prober.probe(place.format(target.port), kind=kind)
+        assert (outcome.vote, outcome.address) == (Vote.UP, "::ffff:127.0.0.1"), outcome

@@ -245,3 +245,14 @@ def test_what_is_taken_means_the_same_to_everybody(text):
     else:
         with pytest.raises(OSError, match=r"\w"):
             socket.inet_aton(url.host)
+
+
+def test_what_is_the_operators_own_stays_shut_in_an_ipv6_disguise():
+    guard = Guard(allow_private=True, own=networks(["127.0.0.0/8"]))
+    assert not guard.permits("::ffff:127.0.0.1")
+    assert guard.permits("::ffff:10.0.0.1")
+
+
+def test_a_mapped_address_is_spelled_as_the_system_spells_it():
+    """So that the address that is connected to is found among those that were checked."""
+    assert check_url("http://[::FFFF:7f00:1]:3000", guard=OPEN).host == "::ffff:127.0.0.1"
