@@ -23,6 +23,7 @@ from monitors.probes.options import (
     OptionsForm,
     StatusesField,
     TextField,
+    certificate_days,
     check_header,
     parse_statuses,
 )
@@ -108,6 +109,7 @@ class Options(OptionsForm):
         help_text="Sent as it is. What reads like JSON is sent as application/json unless a header says otherwise. "
         "Stored encrypted.",
     )
+    certificate_days = certificate_days()
 
     def clean_body(self) -> str:
         body: str = self.cleaned_data["body"]
