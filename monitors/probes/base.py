@@ -147,6 +147,16 @@ class Reason(StrEnum):
 
     DNS_MISMATCH = "dns_mismatch", DOWN, "Unexpected DNS answer", "The records are not the expected ones."
 
+    # Domains
+    DOMAIN_EXPIRED = "domain_expired", DOWN, "Domain expired", "The registration of the domain has ended."
+    DOMAIN_SUSPENDED = (
+        "domain_suspended",
+        DOWN,
+        "Domain suspended",
+        "The registry keeps the domain out of DNS: it is on hold, or about to be deleted.",
+    )
+    DOMAIN_UNREGISTERED = "domain_unregistered", DOWN, "Domain not registered", "The registry knows no such domain."
+
     # Pings
     PACKET_LOSS = "packet_loss", DOWN, "Packets lost", "Fewer pings were answered than the monitor asks for."
     # Jobs that report in
@@ -173,6 +183,12 @@ class Reason(StrEnum):
         "The name leads into a private network, where this region does not look.",
     )
     RESOLVER_SICK = "resolver_sick", NODATA, "Our DNS failed", "The region's own name servers did not answer."
+    REGISTRY_SILENT = (
+        "registry_silent",
+        NODATA,
+        "Registry silent",
+        "The registry of the domain gave no answer, or does not answer us at present.",
+    )
     LOCAL_ERROR = "local_error", NODATA, "Trouble on our side", "The region could not carry out the check."
     STALE_CONFIG = "stale_config", NODATA, "Older settings", "The monitor was changed during the check."
     THROTTLED = "throttled", NODATA, "Held back", "Too many checks go to this domain; this one was left out."

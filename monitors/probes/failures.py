@@ -5,13 +5,13 @@ Whatever cannot be laid at the target's door is NODATA: an error number nobody f
 
 import errno
 import os
-import ssl
 import time
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 from monitors.domain.verdict import Vote
 from monitors.probes.base import Phases, Reason
+from monitors.probes.ends import moment
 from monitors.probes.kinds import Connect, Finding, Request
 from monitors.probes.route import Proxy
 from monitors.probes.transfer import (
@@ -282,7 +282,7 @@ def _by_certificate(request: Request, result: Result) -> Finding | None:
         return None
     names = result.certificates[0].get("X509v3 Subject Alternative Name", "") if result.certificates else ""
     covered = [each.strip().removeprefix("DNS:") for each in names.split(",") if each.strip()]
-    periods = [(_moment(each.get("Start date")), _moment(each.get("Expire date"))) for each in result.certificates]
+    periods = [(_date(each, "Start date"), _date(each, "Expire date")) for each in result.certificates]
     return explain_certificate(request.url.host, result.verify_result, result.message, covered, periods)
 
 
@@ -312,11 +312,8 @@ def _validity(periods: Iterable[tuple[float | None, float | None]]) -> str:
     return "A certificate of the chain is outside its period of validity"
 
 
-def _moment(text: str | None) -> float | None:
-    try:
-        return ssl.cert_time_to_seconds(text) if text else None
-    except ValueError:
-        return None
+def _date(certificate: dict[str, str], name: str) -> float | None:
+    return moment(certificate.get(name, "").encode())
 
 
 def span(seconds: float) -> str:

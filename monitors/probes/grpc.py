@@ -7,7 +7,7 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Answer, Finding, Request, Steps
-from monitors.probes.options import OptionsForm, TextField
+from monitors.probes.options import OptionsForm, TextField, certificate_days
 from uptime.lib.net import URL, Guard, UrlError, check_url
 
 PATH = "/grpc.health.v1.Health/Check"
@@ -30,6 +30,7 @@ class Options(OptionsForm):
         initial=True,
         help_text="Off, an expired or self-signed certificate does not count as down.",
     )
+    certificate_days = certificate_days()
 
     def clean_service(self) -> str:
         service: str = self.cleaned_data["service"]

@@ -20,7 +20,7 @@ from monitors.probes.failures import describe
 from monitors.probes.http_exchange import REDIRECTS, first_request, follow, follow_signed_in
 from monitors.probes.http_request import FAMILIES, SECRETS, RequestOptions
 from monitors.probes.kinds import Answer, Finding, Request, Steps
-from monitors.probes.options import StatusesField, TextField, parse_statuses
+from monitors.probes.options import StatusesField, TextField, certificate_days, parse_statuses
 from monitors.probes.route import Family
 from uptime.lib.net import Guard, check_url
 
@@ -59,6 +59,7 @@ class Options(RequestOptions):
         choices=[("present", "on the page"), ("absent", "nowhere on the page")],
         initial="present",
     )
+    certificate_days = certificate_days()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()

@@ -38,7 +38,8 @@ class Request:
 
     `keep_body`: hand the body over; otherwise it is only read and counted. `redirected`: somebody else chose this
     URL, so a private address is a blocked redirect (their doing), not a blocked address (ours). `http2`: spoken from
-    the start, without asking first; the headers behind the body are kept too. `route`: see there.
+    the start, without asking first; the headers behind the body are kept too. `route`: see there. `aside`: somebody
+    else is asked, not the target, whose certificate this is therefore not.
 
     `said_of` is put in front of what goes wrong with it, and `counts_as` replaces its reason: for a request that only
     prepares the one that matters."""
@@ -54,6 +55,7 @@ class Request:
     route: Route | None = None
     said_of: str = ""
     counts_as: Reason | None = None
+    aside: bool = False
 
     @property
     def proxy(self) -> Proxy | None:
@@ -132,8 +134,8 @@ class Secured:
 
 
 class TalkError(Exception):
-    """Thrown into a kind's `probe` where a conversation cannot go on: refused, closed, its time is up. Left alone, its
-    finding is the attempt's; a kind that knows better catches it. `heard`: what had come of an answer until then;
+    """Thrown into a kind's `probe` where what it asked for cannot be had: refused, closed, its time is up. Left alone,
+    its finding is the attempt's; a kind that knows better catches it. `heard`: what had come of an answer until then;
     `secured`: what a failed TLS handshake showed."""
 
     def __init__(self, finding: Finding, heard: bytes = b"", secured: Secured | None = None) -> None:
@@ -188,6 +190,16 @@ def is_probed(kind: Kind) -> TypeGuard[ProbedKind]:
     return not getattr(kind, "judged", False)
 
 
+def least_interval(kind: Kind) -> int:
+    """How many seconds must lie between two checks; a kind that asks somebody else's patience says more than one."""
+    return getattr(kind, "least_interval", 1)
+
+
+def usual_interval(kind: Kind) -> int | None:
+    """Seconds between two checks where nobody chose, for a kind that has an interval of its own."""
+    return getattr(kind, "usual_interval", None)
+
+
 def as_judged(kind: Kind) -> JudgedKind | None:
     return None if is_probed(kind) else cast(JudgedKind, kind)
 
@@ -198,5 +210,5 @@ def probed_kinds() -> list[ProbedKind]:
 
 __all__ = [
     "KINDS", "Answer", "Finding", "JudgedKind", "Kind", "ProbedKind", "Request", "Steps", "as_judged", "is_probed",
-    "probed_kinds",
+    "least_interval", "probed_kinds", "usual_interval",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Connect, Finding, Receive, Secure, Send, TalkError
-from monitors.probes.options import OptionsForm
+from monitors.probes.options import OptionsForm, certificate_days
 from uptime.lib.net import Endpoint, Guard, check_endpoint
 
 NAME = b"uptime-monitor.invalid"  # whom EHLO says that it is: nobody who sends mail (RFC 2606)
@@ -36,6 +36,7 @@ class MailOptions(OptionsForm):
         initial=True,
         help_text="Off, an expired or self-signed certificate does not count as down.",
     )
+    certificate_days = certificate_days()
 
 
 @dataclass(frozen=True)

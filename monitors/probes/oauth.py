@@ -95,6 +95,7 @@ def token_request(client: Client, route: Route | None, verify_tls: bool) -> Requ
         route=route,
         said_of="At the token endpoint",
         counts_as=Reason.NO_TOKEN,
+        aside=True,
     )
 
 

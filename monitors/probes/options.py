@@ -216,6 +216,34 @@ class LinesField(TextField):
         return "\n".join(map(str, value)) if isinstance(value, list) else value
 
 
+THRESHOLDS = (60, 30, 14, 7, 3, 2, 1)  # days before an end at which people may be told of it
+TELL_FROM = 14  # certificates of 90 days are renewed when 30 are left; two weeks later something has failed
+
+
+class DaysField(forms.IntegerField):
+    """From how many days before an end on people are told: one of THRESHOLDS, or 0 for never (also None and -1, as
+    some clients of the API say it)."""
+
+    def __init__(self, **more: Any) -> None:
+        choices = [(0, "Never"), *((days, f"{days} day{'s' if days > 1 else ''} before") for days in THRESHOLDS)]
+        super().__init__(required=False, initial=TELL_FROM, widget=forms.Select(choices=choices), **more)
+
+    def clean(self, value: Any) -> int:
+        days = super().clean(value) or 0
+        if days not in (*THRESHOLDS, 0, -1):
+            raise ValidationError(f"Choose one of {', '.join(map(str, reversed(THRESHOLDS)))} days, or 0 for never.")
+        return max(0, days)
+
+
+def certificate_days() -> DaysField:
+    """The option of every kind that may see a certificate."""
+    return DaysField(
+        label="Tell of the certificate's end from",
+        help_text="An incident is opened then, told of again at 7, 3, 2 and 1 days, and resolved by the renewal. "
+        "The first certificate of the chain to end counts.",
+    )
+
+
 _ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.|$)", re.DOTALL)
 

@@ -76,6 +76,7 @@ class Run:
         "_attempts",
         "_began",
         "_deadline",
+        "_expires_at",
         "_lookup",
         "_over",
         "_phases",
@@ -110,6 +111,7 @@ class Run:
         self._transfer: Transfer | None = None
         self._talk: Talk | None = None
         self._phases = Phases()
+        self._expires_at: Ms | None = None
         self._address = ""
         self._status: int | None = None
         self._response_ms: float | None = None
@@ -148,7 +150,7 @@ class Run:
             return
         self._attempts += 1
         self._attempt_began = time.monotonic()
-        self._phases = Phases()
+        self._phases, self._expires_at = Phases(), None
         try:
             kind = KINDS.get(self.check.kind)
         except UnknownKindError as error:
@@ -206,7 +208,7 @@ class Run:
         self._lookup = None
         self._phases += Phases(dns=_span(self._step_began))
         if resolution.problem:
-            self._conclude(explain_name(self._sought, resolution.problem))
+            self._step(TalkError(explain_name(self._sought, resolution.problem)))
         else:
             self._connect(resolution.addresses)
 
@@ -217,7 +219,7 @@ class Run:
         assert request is not None  # noqa: S101 - only a request is connected for
         denied = next((each for each in addresses if not self._tools.guard.permits(each)), None)
         if denied:
-            self._conclude(denied_address(request, denied, self._sought))
+            self._step(TalkError(denied_address(request, denied, self._sought)))
             return
         if request.route:
             proxy, family = request.route.proxy, request.route.family
@@ -226,7 +228,7 @@ class Run:
                 return
             addresses = of_family(addresses, family)
             if not addresses:
-                self._conclude(Finding(Reason.DNS_NOT_FOUND, f"{self._sought} has no IPv{family} address"))
+                self._step(TalkError(Finding(Reason.DNS_NOT_FOUND, f"{self._sought} has no IPv{family} address")))
                 return
         left = self._deadline - time.monotonic()
         places = usable(addresses, self._attempts - 1)
@@ -245,11 +247,18 @@ class Run:
                 self._attempt_began, self._phases = time.monotonic(), Phases()
             self._step(result.answer)
         elif isinstance(self._request, Request):
-            self._conclude(explain(self._request, result, self.check.timeout_ms))
+            self._step(TalkError(explain(self._request, result, self.check.timeout_ms)))
 
     def _note(self, result: Result) -> None:
         self._phases += result.phases
         self._address = result.address or (result.tried[-1] if result.tried else self._address)
+        if isinstance(self._request, Request) and not self._request.aside:
+            self._see_end(result.expires_at)
+
+    def _see_end(self, end: Ms | None) -> None:
+        """On the way to the answer several may present a certificate: the first one to end counts."""
+        if end is not None:
+            self._expires_at = end if self._expires_at is None else min(end, self._expires_at)
 
     # Conversations of the kind's own ------------------------------------------------------------------------------
     def _talk_to(self, request: Connect, addresses: tuple[str, ...]) -> None:
@@ -282,6 +291,7 @@ class Run:
             self._talk.close()
             self._phases += self._talk.phases
             self._address = self._talk.address or self._address
+            self._see_end(self._talk.expires_at)
             self._talk = None
 
     def _give_up(self, broken: TalkError) -> None:
@@ -321,12 +331,13 @@ class Run:
             result = self._tools.transfers.cancel(self._transfer)
             self._transfer = None
             self._note(result)
-            self.finish(explain_timeout(self._request, result, self.check.timeout_ms))
+            self._give_up(TalkError(explain_timeout(self._request, result, self.check.timeout_ms)))
         elif self._lookup:
             lookup = self._lookup
             self._drop()
             self._phases += Phases(dns=_span(self._step_began))
-            self.finish(explain_silence(lookup.host, lookup.resolver_is_alive, self.check.timeout_ms))
+            silence = explain_silence(lookup.host, lookup.resolver_is_alive, self.check.timeout_ms)
+            self._give_up(TalkError(silence))
         else:
             self.finish(Finding(Reason.LOCAL_ERROR, "The time was up between two steps"))
 
@@ -367,7 +378,7 @@ class Run:
             address=self._address,
             detail=printable(finding.detail or (reason.explanation if reason else "")),
             degraded=finding.degraded and reason is None,
-            expires_at=finding.expires_at,
+            expires_at=self._expires_at if finding.expires_at is None else finding.expires_at,
             retry_after_s=finding.retry_after_s,
             evidence=finding.evidence,
         )

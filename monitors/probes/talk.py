@@ -14,8 +14,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from monitors.domain.slots import Ms
 from monitors.probes.base import Phases, Reason
 from monitors.probes.certificates import explain_handshake, in_words, presented, trust_in
+from monitors.probes.ends import first_end_of
 from monitors.probes.failures import explain_errno
 from monitors.probes.kinds import Connect, Finding, Receive, Secure, Secured, Send, TalkError, Talking
 from uptime.lib.loop import READ, WRITE, Loop, Timer
@@ -51,6 +53,7 @@ class Talk:
 
     def __init__(self, talks: Talks, step: Connect, addresses: Sequence[tuple[str, int]], tell: Told) -> None:
         self.phases, self.address = Phases(), ""
+        self.expires_at: Ms | None = None  # the first certificate of the chain, also of one that is not trusted
         self._talks, self._loop, self._tell_run = talks, talks.loop, tell
         self._connect = step
         self._step: Connect | Talking = step
@@ -324,14 +327,17 @@ class Talk:
             self._unsent += self._to_peer.read()
         except ssl.SSLError as error:
             chain = presented(self._tls)
+            self.expires_at = first_end_of(chain)
             finding = explain_handshake(step.server_name, self.server, error, chain)
             self._tell(TalkError(finding, secured=Secured(self._tls.version() or "", chain)))
         else:
             self._unsent += self._to_peer.read()
             now = time.monotonic()
             self.phases.tls, self._since = _ms(self._since, now), now
+            chain = presented(self._tls)
+            self.expires_at = first_end_of(chain)
             self._decrypt()
-            self._tell(Secured(self._tls.version() or "", presented(self._tls)))
+            self._tell(Secured(self._tls.version() or "", chain))
 
     def _decrypt(self) -> None:
         if self._tls is None or self.phases.tls is None:

@@ -13,7 +13,7 @@ from monitors.probes.certificates import facts
 from monitors.probes.failures import span
 from monitors.probes.kinds import Connect, Finding, Secure, Secured, Steps, TalkError
 from monitors.probes.mail import imap_starttls, pop_starttls, smtp_starttls
-from monitors.probes.options import OptionsForm, TextField
+from monitors.probes.options import OptionsForm, TextField, certificate_days
 from uptime.lib.net import Guard, UrlError, check_endpoint, check_host
 
 STARTTLS = {"smtp": smtp_starttls, "imap": imap_starttls, "pop": pop_starttls}
@@ -51,6 +51,7 @@ class Options(OptionsForm):
         initial=True,
         help_text="Off, only its last day counts, not who issued it and for which name.",
     )
+    certificate_days = certificate_days()
 
     def clean_server_name(self) -> str:
         name: str = self.cleaned_data["server_name"]

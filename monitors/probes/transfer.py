@@ -15,8 +15,10 @@ from typing import Any
 
 import pycurl  # type: ignore[import-untyped]
 
+from monitors.domain.slots import Ms
 from monitors.probes.base import Phases
 from monitors.probes.easy import BASE_OPTIONS, pin, set_request, set_route
+from monitors.probes.ends import first_end
 from monitors.probes.kinds import Answer, Request
 from uptime.lib.loop import READ, WRITE, Loop, Timer
 from uptime.lib.net import Guard
@@ -65,6 +67,7 @@ class Result:
     proxy_status: int = 0
     proxy_error: int = 0
     certificates: list[dict[str, str]] = field(default_factory=list)
+    expires_at: Ms | None = None  # the first certificate of the chain, also of one that is not trusted
 
 
 OnResult = Callable[[Result], None]
@@ -206,6 +209,8 @@ class Transfer:
             code = PARTIAL_FILE  # libcurl is content with a connection closed between two headers
         phases = _phases(easy, heard=code in (0, OPERATION_TIMEDOUT) or self._header_size > 0)
         result = Result(code, message, phases, self._tried, easy.getinfo(pycurl.PRIMARY_IP) or "")
+        if phases.tls is not None or code == PEER_FAILED_VERIFICATION:
+            result.expires_at = first_end(easy.getinfo_raw(pycurl.INFO_CERTINFO))
         if code == 0 or self._truncated:
             result.code = 0
             result.answer = self._answer(easy.getinfo(pycurl.RESPONSE_CODE))

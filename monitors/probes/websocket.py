@@ -13,7 +13,7 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Connect, Finding, Receive, Secure, Send, Steps, TalkError
-from monitors.probes.options import HeadersField, OptionsForm, TextField, check_header
+from monitors.probes.options import HeadersField, OptionsForm, TextField, certificate_days, check_header
 from monitors.probes.tcp import quoted
 from uptime.lib.net import URL, Guard, check_url
 from uptime.lib.version import VERSION
@@ -51,6 +51,7 @@ class Options(OptionsForm):
         initial=True,
         help_text="Off, an expired or self-signed certificate does not count as down.",
     )
+    certificate_days = certificate_days()
 
 
 class WebSocketKind:
