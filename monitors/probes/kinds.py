@@ -37,7 +37,8 @@ class Request:
 
     `keep_body`: hand the body over; otherwise it is only read and counted. `redirected`: somebody else chose this
     URL, so a private address is a blocked redirect (their doing), not a blocked address (ours). `http2`: spoken from
-    the start, without asking first; the headers behind the body are kept too."""
+    the start, without asking first; the headers behind the body are kept too. `in_full`: the engine wants the whole
+    answer as evidence."""
 
     url: URL
     method: str = "GET"
@@ -47,6 +48,7 @@ class Request:
     keep_body: bool = False
     redirected: bool = False
     http2: bool = False
+    in_full: bool = False
 
     @property
     def host(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
 from monitors.probes.base import Check, Outcome, Phases, Reason, printable
+from monitors.probes.evidence import Memory, Seen, gather
 from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout
 from monitors.probes.kinds import KINDS, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
 from monitors.probes.talk import Talk, Talks
@@ -48,6 +49,7 @@ class Tools:
     transfers: Transfers
     talks: Talks
     guard: Guard
+    memory: Memory
     finished: "Callable[[Run, Outcome], None]"
 
 
@@ -80,6 +82,7 @@ class Run:
         "_phases",
         "_request",
         "_response_ms",
+        "_seen",
         "_started_at",
         "_status",
         "_step_began",
@@ -110,6 +113,7 @@ class Run:
         self._address = ""
         self._status: int | None = None
         self._response_ms: float | None = None
+        self._seen = Seen(False)
 
     @accounted
     def schedule(self) -> None:
@@ -145,7 +149,7 @@ class Run:
             return
         self._attempts += 1
         self._attempt_began = time.monotonic()
-        self._phases = Phases()
+        self._phases, self._seen = Phases(), Seen(self._tools.memory.wants(self.check))
         try:
             kind = KINDS.get(self.check.kind)
         except UnknownKindError as error:
@@ -196,8 +200,9 @@ class Run:
     def _resolved(self, resolution: Resolution) -> None:
         self._lookup = None
         self._phases += Phases(dns=_span(self._step_began))
+        assert self._request is not None  # noqa: S101 - it was looked up for a request
+        self._seen.names.append((self._request.host, resolution))
         if resolution.problem:
-            assert self._request is not None  # noqa: S101 - it was looked up for a request
             self._conclude(explain_name(self._request.host, resolution.problem))
         else:
             self._connect(resolution.addresses)
@@ -215,6 +220,7 @@ class Run:
         if isinstance(request, Connect):
             self._talk_to(request, usable)
             return
+        request.in_full = self._seen.wanted
         self._transfer = self._tools.transfers.start(request, usable, left, self._exchanged)
 
     @accounted
@@ -229,6 +235,8 @@ class Run:
 
     def _note(self, result: Result) -> None:
         self._phases += result.phases
+        if isinstance(self._request, Request):
+            self._seen.exchanges.append((self._request, result))
         self._address = result.address or (result.tried[-1] if result.tried else self._address)
 
     # Conversations of the kind's own ------------------------------------------------------------------------------
@@ -260,6 +268,7 @@ class Run:
     def _hang_up(self) -> None:
         if self._talk:
             self._talk.close()
+            self._seen.talk = self._talk
             self._phases += self._talk.phases
             self._address = self._talk.address or self._address
             self._talk = None
@@ -347,8 +356,9 @@ class Run:
             degraded=finding.degraded and reason is None,
             expires_at=finding.expires_at,
             retry_after_s=finding.retry_after_s,
-            evidence=finding.evidence,
         )
+        if self._tools.memory.keeps(check, outcome.vote, self._seen.wanted):
+            outcome.evidence = gather(check, self._seen, outcome, self._tools.guard, finding.evidence)
         self._tools.finished(self, outcome)
 
     def _excused(self, finding: Finding) -> Finding:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pycurl  # type: ignore[import-untyped]
 
+from monitors.probes import libcurl
 from monitors.probes.base import Phases
 from monitors.probes.kinds import Answer, Request
 from uptime.lib.loop import READ, WRITE, Loop, Timer
@@ -43,7 +44,9 @@ class Result:
     """What libcurl made of an exchange. `code` 0: `answer` holds it; else a CURLE_ number, and why.
 
     `tried`: every address a socket was made for. `denied`: the address refused at that very moment. `connected`: TCP
-    stands, which libcurl reports only once TLS stands too."""
+    stands, which libcurl reports only once TLS stands too. `size`: bytes of the body that were read; `body`: all of
+    these or the first piece; `partial`: what there is of an answer that is not whole. What follows it is known of
+    failures and of what was wanted in full only; `chain`: the certificates the server presented (DER)."""
 
     code: int
     message: str
@@ -57,6 +60,13 @@ class Result:
     denied: str = ""
     headers_too_large: bool = False
     certificates: list[dict[str, str]] = field(default_factory=list)
+    size: int = 0
+    body: bytes = b""
+    partial: Answer | None = None
+    protocol: str = ""
+    tls: str = ""
+    cipher: str = ""
+    chain: list[bytes] = field(default_factory=list)
 
 
 OnResult = Callable[[Result], None]
@@ -170,6 +180,7 @@ class Transfer:
         self._headers_complete = False
         self._chunks: list[bytes] = []
         self._size = 0
+        self._tls = ("", "")  # version and cipher, where libcurl was asked to say what it does
 
     def prepare(self, request: Request, addresses: Sequence[str], timeout_s: float, done: OnResult) -> None:
         self.done, self._request = done, request
@@ -187,6 +198,8 @@ class Transfer:
         easy.setopt(pycurl.URL, str(request.url))
         if not request.url.is_address:
             easy.setopt(pycurl.RESOLVE, [_pin(request, addresses)])
+        if request.in_full:
+            libcurl.listen(easy, self._note_tls)
         _set_request(easy, request)
 
     def result(self, code: int, message: str) -> Result:
@@ -195,10 +208,15 @@ class Transfer:
             code = PARTIAL_FILE  # libcurl is content with a connection closed between two headers
         phases = _phases(easy, heard=code in (0, OPERATION_TIMEDOUT) or self._header_size > 0)
         result = Result(code, message, phases, self._tried, easy.getinfo(pycurl.PRIMARY_IP) or "")
+        result.size, result.body = self._size, b"".join(self._chunks)[:MAX_BODY]
+        answer = self._answer(easy.getinfo(pycurl.RESPONSE_CODE))
+        if self._in_full or code or not 200 <= answer.status < 400:
+            result.protocol, result.chain = libcurl.protocol(easy), libcurl.chain(easy)
+            result.tls, result.cipher = self._tls
         if code == 0 or self._truncated:
-            result.code = 0
-            result.answer = self._answer(easy.getinfo(pycurl.RESPONSE_CODE))
+            result.code, result.answer = 0, answer
             return result
+        result.partial = answer
         result.connected = any(descriptor.is_connected() for descriptor in self._descriptors)
         result.errno = self._errno or easy.getinfo(pycurl.OS_ERRNO)
         result.denied = self._denied
@@ -212,6 +230,10 @@ class Transfer:
         return result
 
     @property
+    def _in_full(self) -> bool:
+        return self._request is not None and self._request.in_full
+
+    @property
     def _truncated(self) -> bool:
         return self._size > MAX_BODY
 
@@ -221,7 +243,8 @@ class Transfer:
             name, colon, value = line.partition(b":")
             if colon:
                 headers.append((name.strip().lower().decode("latin-1"), _header_text(value.strip())))
-        return Answer(status, headers, b"".join(self._chunks)[:MAX_BODY], self._truncated)
+        body = b"".join(self._chunks)[:MAX_BODY] if self._request and self._request.keep_body else b""
+        return Answer(status, headers, body, self._truncated)
 
     def _on_header(self, line: bytes) -> int | None:
         """One line. Only the last answer's are kept (interim ones come before it), and trailers only of HTTP/2."""
@@ -238,10 +261,14 @@ class Transfer:
         return None
 
     def _on_body(self, chunk: bytes) -> int | None:
-        self._size += len(chunk)
-        if self._request and self._request.keep_body:
+        request = self._request
+        if request and (not self._size or request.keep_body or request.in_full):  # the first piece costs nothing
             self._chunks.append(chunk)
+        self._size += len(chunk)
         return -1 if self._truncated else None
+
+    def _note_tls(self, said: tuple[str, str]) -> None:
+        self._tls = said
 
     def _on_open(self, _purpose: int, address: Any) -> "_Descriptor | int":
         """The second wall: only an address that was checked for this very exchange, and that the guard permits."""
