@@ -74,6 +74,7 @@ def _incident(request, pk, version):
         "votes": queries.voices(incident, places),
         "assigned": len(incident.votes.get("assigned", [])),
         "timeline": queries.timeline(incident),
+        "sights": queries.sights(incident),
         "ticks": queries.ticks_around(incident, places),
         "version": version,
     }

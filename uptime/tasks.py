@@ -14,7 +14,18 @@ from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
 from monitors.models.levels import FIVES
 from monitors.probes.base import Check, Reason
-from monitors.services import archive, edit, health, heartbeats, partitions, pulses, regions, retention, rollups
+from monitors.services import (
+    archive,
+    edit,
+    evidence,
+    health,
+    heartbeats,
+    partitions,
+    pulses,
+    regions,
+    retention,
+    rollups,
+)
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
@@ -105,6 +116,8 @@ def prune() -> None:
     now = timezone.now()
     SessionStore.clear_expired()
     retention.prune(now - timedelta(days=settings.TICK_RETENTION_DAYS))
+    while evidence.prune(now - timedelta(days=settings.TICK_RETENTION_DAYS)):
+        pass
     retention.prune_rollups(HourRollup, now - timedelta(days=settings.HOUR_RETENTION_DAYS))
     retention.prune_rollups(DayRollup, now - timedelta(days=settings.DAY_RETENTION_DAYS))
     while retention.cut_logs(settings.PING_LOG_SIZE):

@@ -93,6 +93,17 @@ def _as_pattern(secret: str) -> str:
     return pattern if len(secret) >= SHORTEST_PART else rf"(?<!\w){pattern}(?!\w)"
 
 
+def harmless(value: Any) -> Any:
+    """JSON whose texts can be stored and shown, wherever it comes from."""
+    if isinstance(value, str):
+        return "\n".join(printable(line, len(value)) for line in value.split("\n"))
+    if isinstance(value, dict):
+        return {harmless(key): harmless(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [harmless(each) for each in value]
+    return value
+
+
 def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…" if limit else ""
 
