@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from incidents.models import Incident
-from monitors.models import Monitor, Region, Tick
+from monitors.models import Monitor, Tick
 from monitors.queries import CONFIRMING, reason_label
 from monitors.queries_evidence import first_sights
 from monitors.times import from_ms, to_ms
@@ -92,10 +92,10 @@ class Sighting:
         return self.tick.detail or reason_label(self.tick.reason)
 
 
-def ticks_around(incident, places):
+def ticks_around(incident, places, slugs):
     """What every region saw in the rounds before and after an incident began, as Sightings, newest first.
 
-    `places`: the regions' names by id. The window is bounded on both sides, so that only its days are read.
+    `places`, `slugs`: the regions' names and slugs by id. The window is bounded on both sides, so that only its days are read.
     """
     monitor, start = incident.monitor, incident.started_at
     regions = min(10, max(1, len(incident.votes.get("assigned", []))))
@@ -104,12 +104,13 @@ def ticks_around(incident, places):
     before = ticks.filter(slot__gte=start - window, slot__lt=start).order_by("-slot", "region_id")
     after = ticks.filter(slot__gte=start, slot__lte=start + window).order_by("slot", "region_id")
     shown = [*reversed(list(after[: ROUNDS_AFTER * regions])), *before[: ROUNDS_BEFORE * regions]]
-    slugs = dict(Region.objects.values_list("pk", "slug"))
     return [Sighting(tick, places.get(tick.region_id, REMOVED), slugs.get(tick.region_id, "")) for tick in shown]
 
 
 def sights(incident):
     """What each assigned region saw first, as monitors.queries_evidence.Sights; only where evidence is kept."""
+    if not incident.monitor.probed:
+        return []
     end = incident.resolved_at or timezone.now()
     return first_sights(incident.monitor, incident.votes.get("assigned", []), incident.started_at, end)
 

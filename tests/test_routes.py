@@ -16,6 +16,7 @@ from incidents.models import Incident, TimelineEntry, Transition
 from monitors.domain.heartbeat import PingKind
 from monitors.models import (
     DeadLetter,
+    Evidence,
     ExtraSlot,
     Heartbeat,
     Monitor,
@@ -28,6 +29,7 @@ from monitors.models import (
 )
 from monitors.services import pings
 from monitors.services.pings import Arrival, Key
+from monitors.times import from_ms, to_ms
 from tests.factories import make_admin, make_heartbeat, make_incident, make_monitor, make_region, make_user, team_of
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +72,7 @@ ROUTES = {
     "monitors:resume": TEAM,
     "monitors:check": TEAM,
     "monitors:ping": TEAM,
+    "monitors:one_check": TEAM,
     "monitors:restore": TEAM,
     "monitors:regions": SIGNED_IN,
     "monitors:regions_rows": SIGNED_IN,
@@ -84,6 +87,8 @@ ROUTES = {
     "api_monitor": TEAM,
     "api_monitor_sla": TEAM,
     "api_monitor_response_times": TEAM,
+    "api_monitor_checks": TEAM,
+    "api_monitor_check": TEAM,
     "api_heartbeats": SIGNED_IN,
     "api_heartbeat": TEAM,
     "schema": ANYONE,
@@ -158,6 +163,15 @@ class World:
         pings.take(key, Arrival(PingKind.FAIL, self.alice.date_joined, body=SECRET.encode(), body_size=20))
         self.deleted = make_monitor(team, **said, deleted_at=self.alice.date_joined)
         self.incident = make_incident(self.monitor, summary=SECRET)
+        self.slot = to_ms(self.alice.date_joined)
+        Evidence.objects.create(
+            monitor=self.monitor,
+            region=self.region,
+            slot=from_ms(self.slot),
+            vote="down",
+            run=1,
+            bundle={"said": SECRET},
+        )
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.mail = Mail.objects.create(recipients="a@example.com", subject=SECRET, text=SECRET, html=SECRET)
 
@@ -167,7 +181,16 @@ class World:
         pk = self.heartbeat.pk if name in {"monitors:ping", "api_heartbeat"} else pk
         pk = UNKNOWN if unknown else pk
         slug = "unknown" if unknown else self.region.slug
-        values = {"pk": pk, "id": pk, "n": 1, "slug": slug, "key": "abc-def", "uidb36": self.alice.pk.hex}
+        values = {
+            "region": slug,
+            "pk": pk,
+            "id": pk,
+            "n": 1,
+            "slug": slug,
+            "key": "abc-def",
+            "slot": self.slot,
+            "uidb36": self.alice.pk.hex,
+        }
         return path_of(PATTERNS[name], values) + f"?id={self.monitor.pk}&id={self.deleted.pk}"
 
     def body(self):
@@ -205,6 +228,7 @@ class World:
             TimelineEntry.objects.filter(incident__team=team),
             *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),
             Heartbeat.objects.filter(**mine),
+            Evidence.objects.filter(**mine),
             Ping.objects.filter(heartbeat__monitor__team=team),
             Region.objects.all(),
             Mail.objects.filter(pk=self.mail.pk),
