@@ -6,11 +6,13 @@ from datetime import timedelta
 from django.core.paginator import Paginator
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
 
 from incidents.models import Incident
 from monitors.models import Monitor, Tick
 from monitors.queries import CONFIRMING, reason_label
-from monitors.times import from_ms
+from monitors.queries_evidence import first_sights
+from monitors.times import from_ms, to_ms
 
 PER_PAGE = 25
 SHOWS = {"all": "All", "open": "Open", "resolved": "Resolved"}
@@ -74,10 +76,15 @@ def visible_incident(user, pk):
 
 @dataclass(frozen=True)
 class Sighting:
-    """A tick and the name of the region it was seen from."""
+    """A tick, and the name and slug of the region it was seen from; no slug where that was removed."""
 
     tick: Tick
     place: str
+    slug: str = ""
+
+    @property
+    def slot_ms(self):
+        return to_ms(self.tick.slot)
 
     @property
     def reason(self):
@@ -85,10 +92,11 @@ class Sighting:
         return self.tick.detail or reason_label(self.tick.reason)
 
 
-def ticks_around(incident, places):
+def ticks_around(incident, places, slugs):
     """What every region saw in the rounds before and after an incident began, as Sightings, newest first.
 
-    `places`: the regions' names by id. The window is bounded on both sides, so that only its days are read.
+    `places`, `slugs`: the regions' names and slugs by id. The window is bounded on both sides, so that only its days
+    are read.
     """
     monitor, start = incident.monitor, incident.started_at
     regions = min(10, max(1, len(incident.votes.get("assigned", []))))
@@ -97,7 +105,15 @@ def ticks_around(incident, places):
     before = ticks.filter(slot__gte=start - window, slot__lt=start).order_by("-slot", "region_id")
     after = ticks.filter(slot__gte=start, slot__lte=start + window).order_by("slot", "region_id")
     shown = [*reversed(list(after[: ROUNDS_AFTER * regions])), *before[: ROUNDS_BEFORE * regions]]
-    return [Sighting(tick, places.get(tick.region_id, REMOVED)) for tick in shown]
+    return [Sighting(tick, places.get(tick.region_id, REMOVED), slugs.get(tick.region_id, "")) for tick in shown]
+
+
+def sights(incident):
+    """What each assigned region saw first, as monitors.queries_evidence.Sights; only where evidence is kept."""
+    if not incident.monitor.probed:
+        return []
+    end = incident.resolved_at or timezone.now()
+    return first_sights(incident.monitor, incident.votes.get("assigned", []), incident.started_at, end)
 
 
 @dataclass(frozen=True)

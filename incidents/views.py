@@ -65,7 +65,8 @@ def _incident(request, pk, version):
     incident = queries.visible_incident(request.user, pk)
     if incident is None:
         raise Http404("No such incident.")
-    places = dict(Region.objects.values_list("pk", "name"))
+    known = list(Region.objects.values_list("pk", "name", "slug"))
+    places, slugs = {pk: name for pk, name, _ in known}, {pk: slug for pk, _, slug in known}
     return {
         "incident": incident,
         "monitor": incident.monitor,
@@ -74,6 +75,7 @@ def _incident(request, pk, version):
         "votes": queries.voices(incident, places),
         "assigned": len(incident.votes.get("assigned", [])),
         "timeline": queries.timeline(incident),
-        "ticks": queries.ticks_around(incident, places),
+        "sights": queries.sights(incident),
+        "ticks": queries.ticks_around(incident, places, slugs),
         "version": version,
     }

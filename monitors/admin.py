@@ -5,6 +5,7 @@ pausing, checking and deleting go through `uptime.actions` like everywhere else.
 shown, not even encrypted.
 """
 
+import json
 from datetime import timedelta
 
 from django.conf import settings
@@ -14,13 +15,14 @@ from django.http import Http404
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.text import Truncator
 from django_celery_beat import models as beat
 from django_celery_beat.admin import PeriodicTaskAdmin
 
 from monitors.models import (
     DeadLetter,
+    Evidence,
     Heartbeat,
     IngestGap,
     Monitor,
@@ -288,6 +290,26 @@ class IngestGapAdmin(ReadOnly, admin.ModelAdmin):
     """When we could not take pings, so that nobody was called down for it."""
 
     list_display = ["start", "end"]
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["monitor", "place", "vote", "slot", "run"]
+    list_filter = ["vote", "slot"]
+    list_select_related = ["monitor"]
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ["monitor__name", "monitor__target"]
+    fields = [("monitor", "place"), ("slot", "vote", "run"), "pretty"]
+
+    @admin.display(description="region")
+    def place(self, evidence):
+        names = Region.objects.filter(pk=evidence.region_id).values_list("name", flat=True)
+        return names.first() or "a removed region"
+
+    @admin.display(description="bundle")
+    def pretty(self, evidence):
+        return format_html("<pre>{}</pre>", json.dumps(evidence.bundle, indent=1, ensure_ascii=False))
 
 
 @admin.register(DeadLetter)

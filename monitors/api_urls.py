@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from monitors import api, api_clones, api_heartbeats, api_history, api_tests
+from monitors import api, api_checks, api_clones, api_heartbeats, api_history, api_tests
 from uptime.api import docs
 
 urlpatterns = [
@@ -16,6 +16,12 @@ urlpatterns = [
         "api/v2/monitors/<str:id>/response-times",
         api_history.MonitorResponseTimes.as_view(),
         name="api_monitor_response_times",
+    ),
+    path("api/v2/monitors/<str:id>/checks", api_checks.MonitorChecks.as_view(), name="api_monitor_checks"),
+    path(
+        "api/v2/monitors/<str:id>/checks/<slug:region>/<int:slot>",
+        api_checks.MonitorCheck.as_view(),
+        name="api_monitor_check",
     ),
     path("api/v2/heartbeats", api_heartbeats.Heartbeats.as_view(), name="api_heartbeats"),
     path("api/v2/heartbeats/<str:id>", api_heartbeats.OneHeartbeat.as_view(), name="api_heartbeat"),

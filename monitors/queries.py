@@ -242,14 +242,19 @@ class Slice:
 
 @dataclass(frozen=True)
 class SeenCheck:
-    """A tick and the name of its region."""
+    """A tick, and the name and slug of its region; no slug where that was removed."""
 
     tick: Tick
     place: str
+    slug: str = ""
 
     @property
     def reason(self):
         return reason_label(self.tick.reason)
+
+    @property
+    def slot_ms(self):
+        return to_ms(self.tick.slot)
 
 
 def recent_checks(monitor, page=1, now=None):
@@ -258,9 +263,9 @@ def recent_checks(monitor, page=1, now=None):
     since = (now or timezone.now()) - A_DAY
     first = (number - 1) * CHECKS_PER_PAGE
     ticks = Tick.objects.filter(monitor=monitor, slot__gte=since).order_by("-slot", "region_id")
-    names = dict(Region.objects.values_list("pk", "name"))
+    known = {pk: names for pk, *names in Region.objects.values_list("pk", "name", "slug")}
     found = [
-        SeenCheck(tick, names.get(tick.region_id, "a removed region"))
+        SeenCheck(tick, *known.get(tick.region_id, ["a removed region"]))
         for tick in ticks[first : first + CHECKS_PER_PAGE + 1]
     ]
     return Slice(found[:CHECKS_PER_PAGE], number, len(found) > CHECKS_PER_PAGE)

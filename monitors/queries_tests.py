@@ -1,14 +1,14 @@
 """Nouns that read: what came of a test, region by region, and where the time of each answer went."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from django.utils import timezone
 
+from monitors.domain.bundle import Bundle
 from monitors.domain.proposal import Seen
 from monitors.models import Region, TestAnswer, TestRun
-from monitors.probes.base import Outcome, printable
+from monitors.probes.base import Outcome
 from monitors.probes.kinds import KINDS
 from monitors.services.testruns import read
 from monitors.times import from_ms
@@ -16,7 +16,6 @@ from monitors.times import from_ms
 PHASES = {"dns": "DNS", "connect": "Connect", "tls": "TLS", "first_byte": "First byte", "transfer": "Transfer"}
 SCALE = 1000  # user units of the waterfall's width
 SLIVER = 4  # that is seen of whatever took any time at all
-MOST_FACTS, LONGEST_FACT = 80, 2_000
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,10 @@ class Result:
         return from_ms(self.outcome.expires_at) if self.outcome and self.outcome.expires_at else None
 
     @property
-    def facts(self):
-        """The evidence as pairs of text."""
+    def bundle(self):
+        """What was seen in full."""
         evidence = self.outcome.evidence if self.outcome else None
-        return list(_facts(evidence or {}))[:MOST_FACTS]
+        return Bundle.of(evidence) if evidence else None
 
 
 @dataclass(frozen=True)
@@ -144,25 +143,6 @@ def _bars(outcome: Outcome, timeout_ms: int, longest: float) -> Iterator[Bar]:
         shown = max(width, SLIVER)
         yield Bar(phase, PHASES[phase], ms, round(min(start, SCALE - shown), 1), round(shown, 1), waiting)
         begun += ms
-
-
-def _facts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
-    """Whatever a bundle of evidence holds, as lines: nested names are joined."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from _facts(each, f"{name} {key}".strip().replace("_", " "))
-    elif isinstance(value, list) and any(isinstance(each, dict) for each in value):
-        for number, each in enumerate(value, 1):
-            yield from _facts(each, f"{name} {number}")
-    elif value not in (None, "", []):
-        text = value if isinstance(value, str) else _plain(value)
-        yield printable(name, 100), printable(text, LONGEST_FACT)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(each if isinstance(each, str) else json.dumps(each) for each in value)
-    return json.dumps(value)
 
 
 def duplicates(team, wanted):

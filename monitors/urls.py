@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from monitors import views, views_heartbeats, views_regions, views_tests, views_welcome
+from monitors import views, views_checks, views_heartbeats, views_regions, views_tests, views_welcome
 
 app_name = "monitors"
 urlpatterns = [
@@ -23,6 +23,7 @@ urlpatterns = [
     path("monitors/<int:pk>/resume", views.act, {"verb": "resume"}, name="resume"),
     path("monitors/<int:pk>/check", views.act, {"verb": "check"}, name="check"),
     path("monitors/<int:pk>/test", views_tests.test, name="test"),
+    path("monitors/<int:pk>/checks/<slug:region>/<int:slot>", views_checks.one, name="one_check"),
     path("monitors/<int:pk>/pings/<int:n>", views_heartbeats.ping, name="ping"),
     path("monitors/<int:pk>/restore", views.restore, name="restore"),
     path("tests/<int:pk>", views_tests.run, name="test_run"),

@@ -16,6 +16,7 @@ from incidents.models import Incident, TimelineEntry, Transition
 from monitors.domain.heartbeat import PingKind
 from monitors.models import (
     DeadLetter,
+    Evidence,
     ExtraSlot,
     Heartbeat,
     Monitor,
@@ -30,6 +31,7 @@ from monitors.models import TestAnswer as Answer
 from monitors.models import TestRun as Run
 from monitors.services import pings
 from monitors.services.pings import Arrival, Key
+from monitors.times import from_ms, to_ms
 from tests.factories import (
     make_admin,
     make_heartbeat,
@@ -86,6 +88,7 @@ ROUTES = {
     "monitors:test_run": TEAM,
     "monitors:test_results": TEAM,
     "monitors:ping": TEAM,
+    "monitors:one_check": TEAM,
     "monitors:restore": TEAM,
     "monitors:regions": SIGNED_IN,
     "monitors:regions_rows": SIGNED_IN,
@@ -100,6 +103,8 @@ ROUTES = {
     "api_monitor": TEAM,
     "api_monitor_sla": TEAM,
     "api_monitor_response_times": TEAM,
+    "api_monitor_checks": TEAM,
+    "api_monitor_check": TEAM,
     "api_heartbeats": SIGNED_IN,
     "api_heartbeat": TEAM,
     "api_tests": SIGNED_IN,
@@ -177,6 +182,15 @@ class World:
         self.deleted = make_monitor(team, **said, deleted_at=self.alice.date_joined)
         self.run = make_test_run(self.monitor)
         self.incident = make_incident(self.monitor, summary=SECRET)
+        self.slot = to_ms(self.alice.date_joined)
+        Evidence.objects.create(
+            monitor=self.monitor,
+            region=self.region,
+            slot=from_ms(self.slot),
+            vote="down",
+            run=1,
+            bundle={"said": SECRET},
+        )
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.mail = Mail.objects.create(recipients="a@example.com", subject=SECRET, text=SECRET, html=SECRET)
 
@@ -187,7 +201,16 @@ class World:
         pk = self.run.pk if name in {"monitors:test_run", "monitors:test_results", "api_test"} else pk
         pk = UNKNOWN if unknown else pk
         slug = "unknown" if unknown else self.region.slug
-        values = {"pk": pk, "id": pk, "n": 1, "slug": slug, "key": "abc-def", "uidb36": self.alice.pk.hex}
+        values = {
+            "region": slug,
+            "pk": pk,
+            "id": pk,
+            "n": 1,
+            "slug": slug,
+            "key": "abc-def",
+            "slot": self.slot,
+            "uidb36": self.alice.pk.hex,
+        }
         return path_of(PATTERNS[name], values) + f"?id={self.monitor.pk}&id={self.deleted.pk}"
 
     def body(self):
@@ -227,6 +250,7 @@ class World:
             Heartbeat.objects.filter(**mine),
             Run.objects.filter(team=team),
             Answer.objects.filter(run__team=team),
+            Evidence.objects.filter(**mine),
             Ping.objects.filter(heartbeat__monitor__team=team),
             Region.objects.all(),
             Mail.objects.filter(pk=self.mail.pk),

@@ -19,6 +19,8 @@ GATHER = 0.25  # seconds an outcome waits for company ...
 GATHER_BUSY = 1.0  # ... and while many come, so that the centre has fewer and fuller messages to store
 BUSY = 80  # outcomes a second that are many
 PART = 500  # outcomes in one message
+HEAVY = 50  # outcomes with evidence in one message: each may have 16 kB
+HEAVY_KEPT = 2_000  # outcomes waiting from which on new ones are kept without their evidence
 KEEP = 50_000  # outcomes kept while the broker is away; the oldest go first, and the centre accounts for them
 RETRY = 1.0  # seconds between two tries
 
@@ -45,6 +47,8 @@ class Sender:
 
     def put(self, outcome: Seen) -> None:
         """Hand an outcome over; never blocks."""
+        if isinstance(outcome, Outcome) and len(self._waiting) >= HEAVY_KEPT:
+            outcome.evidence = None
         self._waiting.append(outcome)
         if len(self._waiting) >= PART:
             self._wake.set()
@@ -78,10 +82,13 @@ class Sender:
     def _next_part(self) -> list[Seen | Sign]:
         """The oldest outcomes of one sort, or one sign of life."""
         part: list[Seen | Sign] = [self._waiting.popleft()]
-        while isinstance(part[0], Seen) and self._waiting and len(part) < PART:
-            if type(self._waiting[0]) is not type(part[0]):
+        heavy = 0
+        while isinstance(part[0], Seen) and self._waiting and len(part) < PART and heavy < HEAVY:
+            following = self._waiting[0]
+            if type(following) is not type(part[0]):
                 break
             part.append(self._waiting.popleft())
+            heavy += isinstance(following, OfTest) or following.evidence is not None
         return part
 
     def _publish(self, part: list[Seen | Sign]) -> bool:

@@ -17,6 +17,7 @@ from monitors.probes.base import Check, Reason
 from monitors.services import (
     archive,
     edit,
+    evidence,
     health,
     heartbeats,
     partitions,
@@ -117,6 +118,8 @@ def prune() -> None:
     now = timezone.now()
     SessionStore.clear_expired()
     retention.prune(now - timedelta(days=settings.TICK_RETENTION_DAYS))
+    while evidence.prune(now - timedelta(days=settings.TICK_RETENTION_DAYS)):
+        pass
     retention.prune_rollups(HourRollup, now - timedelta(days=settings.HOUR_RETENTION_DAYS))
     retention.prune_rollups(DayRollup, now - timedelta(days=settings.DAY_RETENTION_DAYS))
     while retention.cut_logs(settings.PING_LOG_SIZE):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
@@ -381,9 +381,13 @@ def _duration(item: object) -> float:
 
 
 def _bundle(item: object) -> dict[str, Any]:
-    if not isinstance(item, dict) or len(json.dumps(item)) > MAX_EVIDENCE:
+    try:
+        fits = isinstance(item, dict) and len(json.dumps(item)) <= MAX_EVIDENCE
+    except RecursionError:
+        fits = False
+    if not fits:
         raise ValueError(f"evidence is not an object of at most {MAX_EVIDENCE} characters")
-    return item
+    return cast(dict[str, Any], item)
 
 
 def _reason(item: object) -> Reason:

@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from cryptography import x509
@@ -34,9 +35,39 @@ def facts(chain: list[bytes]) -> list[Facts]:
     for der in chain:
         with suppress(Exception):  # a stranger's bytes: whatever the parser has to say of them
             certificate = x509.load_der_x509_certificate(der)
-            start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-            found.append(Facts(start, end, _organisation(certificate), _names(certificate)))
+            found.append(Facts(*_period(certificate), _organisation(certificate), _names(certificate)))
     return found
+
+
+class Described(NamedTuple):
+    """A certificate for people. `start`, `end`: ISO 8601 in UTC, to the second; `sha256`: its fingerprint. Of one that
+    cannot be read there is only that."""
+
+    subject: str
+    issuer: str
+    names: list[str]
+    start: str
+    end: str
+    sha256: str
+
+
+def described(chain: list[bytes], most: int) -> list[Described]:
+    """The first `most` certificates of `chain` (DER), in its order."""
+    found = []
+    for der in chain[:most]:
+        subject = issuer = start = end = ""
+        names: list[str] = []
+        with suppress(Exception):  # a stranger's bytes, again
+            certificate = x509.load_der_x509_certificate(der)
+            start, end = (f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in _period(certificate))
+            issuer, names = _organisation(certificate), _names(certificate)
+            subject = certificate.subject.rfc4514_string()
+        found.append(Described(subject, issuer, names, start, end, sha256(der).hexdigest()))
+    return found
+
+
+def _period(certificate: x509.Certificate) -> tuple[datetime, datetime]:
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def _organisation(certificate: x509.Certificate) -> str:

@@ -112,7 +112,8 @@ class DnsKind:
         records = _records(reply, kind)
         if server is None and kind in ("A", "AAAA"):
             _check_addresses(check.target, records, guard)
-        return judge(options, check.target, dns.rcode.to_text(reply.rcode()), records)
+        found = judge(options, check.target, dns.rcode.to_text(reply.rcode()), records)
+        return found._replace(evidence={"records": records})
 
 
 KIND = DnsKind()

@@ -15,6 +15,7 @@ from functools import partial
 import certifi
 
 from monitors.probes.base import Check, Outcome, Reason
+from monitors.probes.evidence import Memory
 from monitors.probes.run import Run, Tools
 from monitors.probes.talk import Talks
 from monitors.probes.transfer import Transfers
@@ -54,7 +55,8 @@ class Engine:
         user_agent = f"Uptime/{VERSION} (+{link})" if link else f"Uptime/{VERSION}"
         self._transfers = Transfers(self._loop, guard, user_agent, ca_file or certifi.where())
         talks = Talks(self._loop, guard, ca_file or certifi.where())
-        self._tools = Tools(self._loop, Resolver(self._loop, names), self._transfers, talks, guard, self._finished)
+        names_of = Resolver(self._loop, names)
+        self._tools = Tools(self._loop, names_of, self._transfers, talks, guard, Memory(), self._finished)
         self._thread = threading.Thread(target=self._loop.run, name="prober", daemon=True)
         self._runs: set[Run] = set()
         self._gate = threading.Condition()

@@ -39,7 +39,8 @@ class Request:
     `keep_body`: hand the body over; otherwise it is only read and counted. `redirected`: somebody else chose this
     URL, so a private address is a blocked redirect (their doing), not a blocked address (ours). `http2`: spoken from
     the start, without asking first; the headers behind the body are kept too. `route`: see there. `aside`: somebody
-    else is asked, not the target, whose certificate this is therefore not.
+    else is asked, not the target, whose certificate this is therefore not. `in_full`: the engine wants the whole answer
+    as evidence.
 
     `said_of` is put in front of what goes wrong with it, and `counts_as` replaces its reason: for a request that only
     prepares the one that matters."""
@@ -56,6 +57,7 @@ class Request:
     said_of: str = ""
     counts_as: Reason | None = None
     aside: bool = False
+    in_full: bool = False
 
     @property
     def proxy(self) -> Proxy | None:

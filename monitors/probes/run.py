@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
 from monitors.probes.base import Check, Outcome, Phases, Reason, printable
+from monitors.probes.evidence import Memory, Seen, gather
 from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout, told_of
 from monitors.probes.kinds import KINDS, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
 from monitors.probes.route import of_family, usable
@@ -49,6 +50,7 @@ class Tools:
     transfers: Transfers
     talks: Talks
     guard: Guard
+    memory: Memory
     finished: "Callable[[Run, Outcome], None]"
 
 
@@ -82,6 +84,7 @@ class Run:
         "_phases",
         "_request",
         "_response_ms",
+        "_seen",
         "_sought",
         "_started_at",
         "_status",
@@ -115,6 +118,7 @@ class Run:
         self._address = ""
         self._status: int | None = None
         self._response_ms: float | None = None
+        self._seen = Seen(False)
 
     @accounted
     def schedule(self) -> None:
@@ -151,6 +155,7 @@ class Run:
         self._attempts += 1
         self._attempt_began = time.monotonic()
         self._phases, self._expires_at = Phases(), None
+        self._seen = Seen(self._tools.memory.wants(self.check))
         try:
             kind = KINDS.get(self.check.kind)
         except UnknownKindError as error:
@@ -207,6 +212,7 @@ class Run:
     def _resolved(self, resolution: Resolution) -> None:
         self._lookup = None
         self._phases += Phases(dns=_span(self._step_began))
+        self._seen.names.append((self._sought, resolution))
         if resolution.problem:
             self._step(TalkError(explain_name(self._sought, resolution.problem)))
         else:
@@ -235,6 +241,7 @@ class Run:
         if isinstance(request, Connect):
             self._talk_to(request, places)
             return
+        request.in_full = self._seen.wanted
         self._transfer = self._tools.transfers.start(request, places, left, self._exchanged)
 
     @accounted
@@ -251,6 +258,8 @@ class Run:
 
     def _note(self, result: Result) -> None:
         self._phases += result.phases
+        if isinstance(self._request, Request) and not (self._request.counts_as and result.answer):
+            self._seen.exchanges.append((self._request, result))  # but for a token that was got: it is a secret
         self._address = result.address or (result.tried[-1] if result.tried else self._address)
         if isinstance(self._request, Request) and not self._request.aside:
             self._see_end(result.expires_at)
@@ -289,6 +298,7 @@ class Run:
     def _hang_up(self) -> None:
         if self._talk:
             self._talk.close()
+            self._seen.talk = self._talk
             self._phases += self._talk.phases
             self._address = self._talk.address or self._address
             self._see_end(self._talk.expires_at)
@@ -380,8 +390,9 @@ class Run:
             degraded=finding.degraded and reason is None,
             expires_at=self._expires_at if finding.expires_at is None else finding.expires_at,
             retry_after_s=finding.retry_after_s,
-            evidence=finding.evidence,
         )
+        if self._tools.memory.keeps(check, outcome.vote, self._seen.wanted):
+            outcome.evidence = gather(check, self._seen, outcome, self._tools.guard, finding.evidence)
         self._tools.finished(self, outcome)
 
     def _excused(self, finding: Finding) -> Finding:

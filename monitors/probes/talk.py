@@ -25,6 +25,7 @@ from uptime.lib.net import Guard
 
 MAX_HEARD = 64 * 1024 + 2  # bytes not yet taken: the longest message of DNS over TCP
 MAX_TOTAL = 1024 * 1024  # bytes of a whole conversation
+MAX_SAID = 4096  # bytes of it that are remembered: a thousand characters
 MAX_STEPS = 10_000  # of a conversation: a megabyte of tiny messages would keep the loop busy for seconds
 STAGGER_S = 0.25  # until the next address is tried beside one that is silent (RFC 8305, 5)
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
@@ -49,11 +50,14 @@ class Talks:
 
 class Talk:
     """One connection and what is said over it. `tell` is called once per step, and never within the call that handed
-    the step over."""
+    the step over. `said`: the first bytes that were heard, in the clear."""
 
     def __init__(self, talks: Talks, step: Connect, addresses: Sequence[tuple[str, int]], tell: Told) -> None:
         self.phases, self.address = Phases(), ""
         self.expires_at: Ms | None = None  # the first certificate of the chain, also of one that is not trusted
+        self.tried: list[str] = []
+        self.secured: Secured | None = None
+        self.said = bytearray()
         self._talks, self._loop, self._tell_run = talks, talks.loop, tell
         self._connect = step
         self._step: Connect | Talking = step
@@ -113,6 +117,12 @@ class Talk:
             self._socket.close()
 
     @property
+    def cipher(self) -> str:
+        """That of TLS, once it stands."""
+        chosen = self._tls.cipher() if self._tls else None
+        return chosen[0] if chosen else ""
+
+    @property
     def server(self) -> str:
         """As sentences name it: "192.0.2.1 port 25"."""
         host, port = self._peer
@@ -167,6 +177,7 @@ class Talk:
             detail = f"{self._connect.host} leads to {host}, where checks do not go"
             self._next_after(Finding(Reason.BLOCKED_ADDRESS, detail))
             return
+        self.tried.append(host)
         try:
             link = _open(self._connect.transport, host)
         except OSError as error:
@@ -276,11 +287,21 @@ class Talk:
             self._from_peer.write(data)
             self._decrypt()
         else:
-            self._heard += data
+            self._take_in(data)
+
+    def _take_in(self, data: bytes) -> None:
+        self._heard += data
+        self._remember(data)
+
+    def _remember(self, data: bytes) -> None:
+        if len(self.said) < MAX_SAID:
+            self.said += data[: MAX_SAID - len(self.said)]
 
     def _hear_datagram(self, data: bytes) -> None:
         if self._connect.transport == "icmp":
             data = _without_ip_header(data)
+        elif self._connect.nameserver is None:  # what our own name servers say is not the target's
+            self._remember(data)
         if isinstance(self._step, Receive) and self._step.enough(bytearray(data)):
             self._note_transfer()
             self._tell(data)
@@ -326,25 +347,25 @@ class Talk:
         except ssl.SSLWantReadError:
             self._unsent += self._to_peer.read()
         except ssl.SSLError as error:
-            chain = presented(self._tls)
-            self.expires_at = first_end_of(chain)
-            finding = explain_handshake(step.server_name, self.server, error, chain)
-            self._tell(TalkError(finding, secured=Secured(self._tls.version() or "", chain)))
+            self.secured = Secured(self._tls.version() or "", presented(self._tls))
+            self.expires_at = first_end_of(self.secured.chain)
+            finding = explain_handshake(step.server_name, self.server, error, self.secured.chain)
+            self._tell(TalkError(finding, secured=self.secured))
         else:
             self._unsent += self._to_peer.read()
             now = time.monotonic()
             self.phases.tls, self._since = _ms(self._since, now), now
-            chain = presented(self._tls)
-            self.expires_at = first_end_of(chain)
+            self.secured = Secured(self._tls.version() or "", presented(self._tls))
+            self.expires_at = first_end_of(self.secured.chain)
             self._decrypt()
-            self._tell(Secured(self._tls.version() or "", chain))
+            self._tell(self.secured)
 
     def _decrypt(self) -> None:
         if self._tls is None or self.phases.tls is None:
             return
         try:
             while data := self._tls.read(16_384):
-                self._heard += data
+                self._take_in(data)
             self._ended = True
         except ssl.SSLWantReadError:
             self._unsent += self._to_peer.read()  # an answer of TLS itself, such as to a change of keys

@@ -16,6 +16,7 @@ from typing import Any
 import pycurl  # type: ignore[import-untyped]
 
 from monitors.domain.slots import Ms
+from monitors.probes import libcurl
 from monitors.probes.base import Phases
 from monitors.probes.easy import BASE_OPTIONS, pin, set_request, set_route
 from monitors.probes.ends import first_end
@@ -51,7 +52,9 @@ class Result:
 
     `tried`: every address a socket was made for. `denied`: the address refused at that very moment. `connected`: TCP
     stands, which libcurl reports only once TLS stands too. `proxy_status`: what a proxy answered to CONNECT;
-    `proxy_error`: libcurl's CURLPX_ number for what a SOCKS proxy said."""
+    `proxy_error`: libcurl's CURLPX_ number for what a SOCKS proxy said. `size`: bytes of the body that were read;
+    `body`: all of these or the first piece; `partial`: what there is of an answer that is not whole. What follows it is
+    known of failures and of what was wanted in full only; `chain`: the certificates the server presented (DER)."""
 
     code: int
     message: str
@@ -68,6 +71,13 @@ class Result:
     proxy_error: int = 0
     certificates: list[dict[str, str]] = field(default_factory=list)
     expires_at: Ms | None = None  # the first certificate of the chain, also of one that is not trusted
+    size: int = 0
+    body: bytes = b""
+    partial: Answer | None = None
+    protocol: str = ""
+    tls: str = ""
+    cipher: str = ""
+    chain: list[bytes] = field(default_factory=list)
 
 
 OnResult = Callable[[Result], None]
@@ -181,6 +191,7 @@ class Transfer:
         self._headers_complete = False
         self._chunks: list[bytes] = []
         self._size = 0
+        self._tls = ("", "")  # version and cipher, where libcurl was asked to say what it does
 
     def prepare(self, request: Request, addresses: Sequence[str], timeout_s: float, done: OnResult) -> None:
         self.done, self._request = done, request
@@ -202,6 +213,8 @@ class Transfer:
         set_request(easy, request)
         if request.route:
             set_route(easy, request.route, self._owner.ca_file)
+        if request.in_full:
+            libcurl.listen(easy, self._note_tls)
 
     def result(self, code: int, message: str) -> Result:
         easy = self.easy
@@ -211,10 +224,15 @@ class Transfer:
         result = Result(code, message, phases, self._tried, easy.getinfo(pycurl.PRIMARY_IP) or "")
         if phases.tls is not None or code == PEER_FAILED_VERIFICATION:
             result.expires_at = first_end(easy.getinfo_raw(pycurl.INFO_CERTINFO))
+        result.size, result.body = self._size, b"".join(self._chunks)[:MAX_BODY]
+        answer = self._answer(easy.getinfo(pycurl.RESPONSE_CODE))
+        if self._in_full or code or not 200 <= answer.status < 400:
+            result.protocol, result.chain = libcurl.protocol(easy), libcurl.chain(easy)
+            result.tls, result.cipher = self._tls
         if code == 0 or self._truncated:
-            result.code = 0
-            result.answer = self._answer(easy.getinfo(pycurl.RESPONSE_CODE))
+            result.code, result.answer = 0, answer
             return result
+        result.partial = answer
         result.connected = any(descriptor.is_connected() for descriptor in self._descriptors)
         result.errno = self._errno or easy.getinfo(pycurl.OS_ERRNO)
         result.denied = self._denied
@@ -231,6 +249,10 @@ class Transfer:
         return result
 
     @property
+    def _in_full(self) -> bool:
+        return self._request is not None and self._request.in_full
+
+    @property
     def _truncated(self) -> bool:
         return self._size > MAX_BODY
 
@@ -240,7 +262,8 @@ class Transfer:
             name, colon, value = line.partition(b":")
             if colon:
                 headers.append((name.strip().lower().decode("latin-1"), _header_text(value.strip())))
-        answer = Answer(status, headers, b"".join(self._chunks)[:MAX_BODY], self._truncated)
+        body = b"".join(self._chunks)[:MAX_BODY] if self._request and self._request.keep_body else b""
+        answer = Answer(status, headers, body, self._truncated)
         if self._request and self._request.route:
             answer.version = _VERSIONS.get(self.easy.getinfo(pycurl.INFO_HTTP_VERSION), "")
         return answer
@@ -260,10 +283,14 @@ class Transfer:
         return None
 
     def _on_body(self, chunk: bytes) -> int | None:
-        self._size += len(chunk)
-        if self._request and self._request.keep_body:
+        request = self._request
+        if request and (not self._size or request.keep_body or request.in_full):  # the first piece costs nothing
             self._chunks.append(chunk)
+        self._size += len(chunk)
         return -1 if self._truncated else None
+
+    def _note_tls(self, said: tuple[str, str]) -> None:
+        self._tls = said
 
     def _on_open(self, _purpose: int, address: Any) -> "_Descriptor | int":
         """The second wall: only an address that was checked for this very exchange, and that the guard permits."""

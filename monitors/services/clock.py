@@ -10,7 +10,18 @@ from django.db import transaction
 from django.db.models import F, Model
 
 from monitors.domain.slots import next_slot
-from monitors.models import ExtraSlot, Gap, RegionTrouble, RegionWorker, Round, Schedule, State, StatusInterval, Tick
+from monitors.models import (
+    Evidence,
+    ExtraSlot,
+    Gap,
+    RegionTrouble,
+    RegionWorker,
+    Round,
+    Schedule,
+    State,
+    StatusInterval,
+    Tick,
+)
 from monitors.services.dispatch import AHEAD_MS, advance
 from monitors.times import from_ms, to_ms
 
@@ -33,7 +44,7 @@ def set_back(now: datetime) -> None:
         for model, names in STAMPS.items():
             for name in names:
                 model._default_manager.filter(**{f"{name}__gt": now}).update(**{name: now})
-        for model in (Tick, Round, ExtraSlot):
+        for model in (Tick, Evidence, Round, ExtraSlot):
             model.objects.filter(slot__gt=now + NEAR).delete()
         _shorten(now, Gap)
         _shorten(now, StatusInterval)

@@ -11,7 +11,7 @@ from django.db import DataError, IntegrityError, transaction
 from monitors.domain.slots import Ms
 from monitors.models import Monitor, Region, Round, Tick
 from monitors.probes.base import Outcome
-from monitors.services import plain
+from monitors.services import evidence, plain
 from monitors.services.changes import StatusChange
 from monitors.services.deadletters import keep_outcome
 from monitors.services.judging import judge_cases, load_cases, lock_states
@@ -54,6 +54,7 @@ def record(region: Region, outcomes: Sequence[Outcome], now: datetime, put_aside
     late = _count_late(region, [o for o in good if _is_given_up(o, sites, now_ms)])
     done.late = late.total()
     _insert(good, region, put_aside)
+    evidence.keep(region, good, put_aside)
     take_back(_overtaken([each for each in standings if each.monitor in sites], good))
     closed = plain.close([each for each in standings if not late[each.monitor]], sites, now_ms)
     done.changes = _judge(sites.keys() - closed, late, now_ms)

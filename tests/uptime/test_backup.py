@@ -56,7 +56,9 @@ def went_down(monitor, after):
     slot = next_slot(monitor.pk, monitor.interval, after)
     for region in ("eu", "us"):
         with transaction.atomic():
-            incidents.apply(take(region, [outcome(monitor, slot, Reason.REFUSED)], slot + 500).changes)
+            incidents.apply(
+                take(region, [outcome(monitor, slot, Reason.REFUSED, evidence={"said": NASTY})], slot + 500).changes
+            )
     return slot
 
 
@@ -119,7 +121,7 @@ def restore(file, *words):
 # The drill ------------------------------------------------------------------------------------------------------------
 def test_an_installation_comes_back_in_another_database(monitor, file, beside, tmp_path):
     before = content(here())
-    assert len(before["monitors_tick"]) == 6
+    assert len(before["monitors_tick"]) == len(before["monitors_evidence"]) == 6
     done = manage(here(), "backup", file)
     assert done.returncode == 0, done.stderr
     assert b"rows of" in done.stderr

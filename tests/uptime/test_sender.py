@@ -90,6 +90,23 @@ def test_many_outcomes_leave_in_parts_of_bounded_size():
     assert slots(broker) == list(range(1, 2 * sending.PART + 11))
 
 
+def test_evidence_makes_parts_smaller_and_is_given_up_while_much_waits(monkeypatch):
+    monkeypatch.setattr(sending, "HEAVY", 10)
+    monkeypatch.setattr(sending, "HEAVY_KEPT", 25)
+    broker = Broker()
+    sender = Sender(broker, "eu", KEY, {"queue": "results"})
+    for slot in range(40):
+        seen = outcome(slot)
+        seen.evidence = {"status": 503}
+        sender.put(seen)
+    sender.start()
+    sender.stop()
+    wires = [payload["outcomes"] for payload in broker.payloads]
+    assert slots(broker) == list(range(40))
+    assert sum(wire[-1] is not None for part in wires for wire in part) == 25
+    assert max(sum(wire[-1] is not None for wire in part) for part in wires) <= 11
+
+
 def test_while_many_come_they_wait_longer_for_company_and_while_few_come_hardly():
     broker = Broker()
     sender = run(broker)

@@ -41,8 +41,11 @@ class Problem(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
+    """`replies`: what name servers said; none where it was not asked of them."""
+
     addresses: tuple[str, ...] = ()
     problem: Problem | None = None
+    replies: tuple[dnswire.Reply, ...] = ()
 
 
 OnResolution = Callable[[Resolution], None]
@@ -123,6 +126,7 @@ class Lookup:
         self._began = time.monotonic()
         self._asked = 0
         self._opinions: Counter[Problem] = Counter()
+        self._replies: Replies = []
         self._exchanges: deque[Exchange] = deque()
         self._timer: Timer | None = None
         self._over = False
@@ -171,10 +175,11 @@ class Lookup:
     def _told(self, server: Server, candidate: int, replies: Replies | None) -> None:
         found = [reply for reply in replies or () if reply.addresses]
         if found:
-            resolution = Resolution(_interleaved(found))
+            resolution = Resolution(_interleaved(found), replies=tuple(replies or ()))
             self._resolver.remember(self.host, resolution, min(reply.ttl for reply in found))
             self._finish(resolution)
             return
+        self._replies += replies or ()
         opinion = _opinion(replies or [])
         if opinion is Problem.NOT_FOUND and candidate + 1 < len(self._candidates):
             self._try(server, candidate + 1)
@@ -182,7 +187,7 @@ class Lookup:
         self._opinions[opinion] += 1
         problem = self._agreed()
         if problem:
-            self._finish(Resolution(problem=problem))
+            self._finish(Resolution(problem=problem, replies=tuple(self._replies)))
         elif self._asked < 2 * max(2, len(self._servers)):
             self._ask()  # else the timer of the last one asks again: refusals at once are no reason to flood
 
