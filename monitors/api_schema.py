@@ -8,7 +8,9 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from monitors.forms import DEFAULT_KIND, MonitorForm, values
+from monitors.probes.assertions import MAX_ASSERTIONS, AssertionsField
 from monitors.probes.base import Reason
+from monitors.probes.grammar import OPERATORS, SOURCES
 from monitors.probes.kinds import KINDS, probed_kinds
 from monitors.probes.options import HeadersField, LinesField, StatusesField
 from monitors.serializers import ABSENT, types
@@ -24,6 +26,19 @@ HEADERS = {
         "properties": {"id": TEXT, "name": TEXT, "value": TEXT, "_destroy": {**FLAG, "writeOnly": True}},
     },
 }
+ASSERTIONS = {
+    "type": "array",
+    "maxItems": MAX_ASSERTIONS,
+    "items": {
+        "type": "object",
+        "properties": {
+            "source": {**TEXT, "enum": list(SOURCES)},
+            "path": {**TEXT, "description": "A header's name, or an expression over JSON."},
+            "operator": {**TEXT, "enum": list(OPERATORS)},
+            "value": {"nullable": True},
+        },
+    },
+}
 OBSERVED = {
     "status": {
         **TEXT,
@@ -32,9 +47,9 @@ OBSERVED = {
     },
     "flags": {
         "type": "array",
-        "items": {**TEXT, "enum": ["confirming", "partial", "nodata"]},
+        "items": {**TEXT, "enum": ["confirming", "partial", "degraded", "nodata"]},
         "description": "`confirming`: it failed, not yet often enough to count. `partial`: too few regions see it "
-        "down. `nodata`: nothing can be measured at present.",
+        "down. `degraded`: up, but slower than it should be. `nodata`: nothing can be measured at present.",
     },
     "paused_at": TIME,
     "last_checked_at": TIME,
@@ -80,6 +95,7 @@ WORDS = {
     "header, or removes it with `_destroy`; one without replaces the header of its name, or is added.",
     "required_keyword": "Text to look for on the page, in upper or lower case; of `tcp`, `udp` and `websocket` in the "
     "answer, in exactly these letters.",
+    "assertions": "Objects, or lines of text such as `json data.status == \"ok\"`; all of them must hold.",
     "expected_status_codes": "Empty: 200 to 299, or 200 to 399 where redirects are not followed.",
 }  # fmt: skip
 PORT = "The port of the host. Left out: the one in `url`, or where there is none the usual one of the type."
@@ -206,6 +222,8 @@ def field_schema(wire, field):
             found[keyword] = getattr(field, attribute)
     if field.initial is not None:
         found["default"] = field.initial
+    if found["type"] == "integer" and field.initial is None and not field.required and wire not in FIELD_NAMES.values():
+        found["nullable"] = True
     if wire == "http_method":
         found |= {"enum": [each.lower() for each in found["enum"]], "default": found["default"].lower()}
     return found
@@ -215,6 +233,7 @@ def field_schema(wire, field):
 SHAPES: list[tuple[type[forms.Field], dict[str, Any]]] = [
     (HeadersField, HEADERS),
     (LinesField, {"type": "array", "items": TEXT}),
+    (AssertionsField, ASSERTIONS),
     (StatusesField, {"type": "array", "items": WHOLE}),
     (forms.MultipleChoiceField, {"type": "array", "items": TEXT, "nullable": True}),
     (forms.BooleanField, FLAG),

@@ -38,7 +38,9 @@ PROBED = ("interval", "timeout", "regions", *RULES)
 SECTIONS = {
     "What to check": ["kind", "target", "name"],
     "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
-    "What counts as up": ["expected_status", "keyword", "keyword_mode"],
+    "What counts as up": [
+        "expected_status", "keyword", "keyword_mode", "assertions", "degraded_above_ms", "down_above_ms", "upside_down",
+    ],
     "Regions and verdict": [
         "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
         "when_blind",

@@ -1,14 +1,12 @@
 """The kind `http`: a website or API that must answer over HTTP or HTTPS.
 
-UP is an expected status and, if asked for, a keyword that is (or is not) on the page. Keywords are compared without
-regard to case, on the first megabyte of the decoded page. Without `expected_status`, 200-299 is expected where
-redirects are followed and 200-399 where they are not. Redirects are followed by hand, at most MAX_REDIRECTS of them;
-across origins no header and no body of the user's goes along.
+UP is an expected status and, if asked for, a keyword that is (or is not) on the page, and assertions that all hold.
+Keywords are compared without regard to case, on the first megabyte of the decoded page. Without `expected_status`,
+200-299 is expected where redirects are followed and 200-399 where they are not. Redirects are followed by hand, at most
+MAX_REDIRECTS of them; across origins no header and no body of the user's goes along.
 """
 
-import codecs
-import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -16,16 +14,11 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from monitors.probes.assertions import AnswerOptions, check_head, judged
 from monitors.probes.base import Check, Reason
-from monitors.probes.kinds import Answer, Finding, Request, Steps
-from monitors.probes.options import (
-    HeadersField,
-    OptionsForm,
-    StatusesField,
-    TextField,
-    check_header,
-    parse_statuses,
-)
+from monitors.probes.content import wants_body
+from monitors.probes.kinds import Answer, Compute, Finding, Request, Steps
+from monitors.probes.options import HeadersField, TextField, check_header, parse_statuses
 from uptime.lib.net import URL, BlockedAddressError, Guard, UrlError, check_url, redirect_url
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -40,13 +33,6 @@ CHALLENGES: dict[str, str | None] = {
     "x-vercel-mitigated": None,  # vercel.com/docs, "Attack challenge mode"
 }
 
-# Text encodings pages are written in. Python knows others under the same name that are no charsets of the web, and
-# some of those (punycode, idna) take quadratic time on a hostile megabyte.
-_CHARSETS = re.compile(
-    r"(utf|us|ascii|latin|iso|windows|cp|koi|gb|big5|shift|euc|mac|hz|tis|johab)[\w.-]*", re.IGNORECASE
-)
-_CHARSET_PARAMETER = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
-
 
 class MethodField(forms.ChoiceField):
     """Accepts any case, as API clients write methods; cleans to upper case."""
@@ -55,32 +41,13 @@ class MethodField(forms.ChoiceField):
         return str(super().to_python(value)).upper()
 
 
-class Options(OptionsForm):
+class Options(AnswerOptions):
     section = "Request"
     method = MethodField(
         label="Method",
         choices=[(name, name) for name in METHODS],
         initial="GET",
         help_text="HEAD saves traffic; GET also fetches the page, which a keyword needs.",
-    )
-    expected_status = StatusesField(
-        label="Expected status",
-        required=False,
-        max_length=200,
-        widget=forms.TextInput(attrs={"placeholder": "200-299"}),
-        help_text="Codes and ranges, as in “200-299, 301” or “2xx”. "
-        "Empty: 200-299, or 200-399 where redirects are not followed.",
-    )
-    keyword = TextField(
-        label="Keyword",
-        required=False,
-        max_length=1000,
-        help_text="Text to look for on the page. Upper and lower case are the same; the first megabyte is searched.",
-    )
-    keyword_mode = forms.ChoiceField(
-        label="The keyword must be",
-        choices=[("present", "on the page"), ("absent", "nowhere on the page")],
-        initial="present",
     )
     follow_redirects = forms.BooleanField(
         label="Follow redirects",
@@ -117,8 +84,7 @@ class Options(OptionsForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("method") == "HEAD" and cleaned.get("keyword"):
-            self.add_error("keyword", "A HEAD request fetches no page to search. Choose GET, or clear the keyword.")
+        check_head(self, cleaned)
         if cleaned.get("method") == "HEAD" and cleaned.get("body"):
             self.add_error("body", "A HEAD request carries no body. Choose another method, or clear the body.")
         return cleaned
@@ -143,7 +109,7 @@ class HttpKind:
         for _ in range(MAX_REDIRECTS + 1):
             answer = yield request
             if not follow or answer.status not in REDIRECTS:
-                return _located(evaluate(check.options, answer), request)
+                return _located((yield from evaluate(check.options, answer)), request)
             try:
                 request = _next_request(request, answer, guard)
             except BlockedAddressError as error:
@@ -174,7 +140,7 @@ def _first_request(url: URL, options: Mapping[str, Any]) -> Request:
         headers=headers,
         body=body,
         verify_tls=options.get("verify_tls", True),
-        keep_body=bool(options.get("keyword")),
+        keep_body=wants_body(options),
     )
 
 
@@ -203,11 +169,11 @@ def _next_request(request: Request, answer: Answer, guard: Guard) -> Request:
     )
 
 
-def evaluate(options: Mapping[str, Any], answer: Answer) -> Finding:
-    """What an answer means under a monitor's options."""
+def evaluate(options: Mapping[str, Any], answer: Answer) -> Generator[Compute, Any, Finding]:
+    """What an answer means under a monitor's options: first its status, then its content."""
     expected = options.get("expected_status") or ("200-299" if options.get("follow_redirects", True) else "200-399")
     if any(first <= answer.status <= last for first, last in _ranges(expected)):
-        return _evaluate_keyword(options, answer)
+        return (yield from judged(options, answer))
     detail = f"Answered {describe(answer.status)}, expected {expected}"
     for name, value in CHALLENGES.items():
         if answer.header(name) and value in (None, answer.header(name).lower()):
@@ -216,37 +182,6 @@ def evaluate(options: Mapping[str, Any], answer: Answer) -> Finding:
         after = answer.header("retry-after")
         return Finding(Reason.RATE_LIMITED, f"{detail}; to be asked again after {after}" if after else detail)
     return Finding(Reason.STATUS, detail)
-
-
-def _evaluate_keyword(options: Mapping[str, Any], answer: Answer) -> Finding:
-    """An absent keyword is judged on the megabyte that is read; a present one cannot be missed on a page cut short."""
-    keyword = options.get("keyword") or ""
-    if not keyword:
-        return Finding(None)
-    found, shown = keyword.casefold() in page_text(answer).casefold(), keyword[:80]
-    if options.get("keyword_mode") == "absent":
-        return Finding(Reason.KEYWORD_PRESENT, f"The page contains “{shown}”") if found else Finding(None)
-    if found:
-        return Finding(None)
-    if answer.truncated:
-        return Finding(Reason.BODY_TOO_LARGE, f"“{shown}” is not in the first megabyte of the page")
-    return Finding(Reason.KEYWORD_MISSING, f"The page does not contain “{shown}”")
-
-
-# What Python decodes so slowly that a hostile page could hold up the other checks, and what stands in for it.
-COSTLY_CHARSETS = {"utf-7": "utf-8", "tis-620": "cp874", "iso8859-11": "cp874"}
-
-
-def page_text(answer: Answer) -> str:
-    """The body as text: charset from the Content-Type header, else UTF-8; what is no text becomes U+FFFD."""
-    match = _CHARSET_PARAMETER.search(answer.header("content-type"))
-    charset = match[1] if match and _CHARSETS.fullmatch(match[1]) else "utf-8"
-    try:
-        charset = codecs.lookup(charset).name
-    except LookupError:
-        charset = "utf-8"
-    charset = COSTLY_CHARSETS.get(charset, charset)
-    return answer.body.decode(charset, "replace")
 
 
 def describe(status: int) -> str:
@@ -270,4 +205,4 @@ def _ranges(text: str) -> tuple[tuple[int, int], ...]:
 def _located(finding: Finding, request: Request) -> Finding:
     if finding.reason is None or not request.redirected:
         return finding
-    return Finding(finding.reason, f"{finding.detail} (redirected to {request.url})")
+    return finding._replace(detail=f"{finding.detail} (redirected to {request.url})")

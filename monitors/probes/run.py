@@ -14,13 +14,15 @@ from typing import Any, TypeVar
 
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
+from monitors.probes.aside import Aside, Job
 from monitors.probes.base import Check, Outcome, Phases, Reason, printable
 from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout
-from monitors.probes.kinds import KINDS, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
+from monitors.probes.kinds import KINDS, Compute, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
 from monitors.probes.talk import Talk, Talks
-from monitors.probes.transfer import MAX_ADDRESSES, Result, Transfer, Transfers
+from monitors.probes.thresholds import weighed
+from monitors.probes.transfer import Result, Transfer, Transfers, usable
 from uptime.lib.loop import Loop, Timer
-from uptime.lib.net import BlockedAddressError, Guard, UrlError, has_route, is_address
+from uptime.lib.net import BlockedAddressError, Guard, UrlError, is_address
 from uptime.lib.registry import UnknownKindError
 from uptime.lib.resolver import Lookup, Resolution, Resolver
 
@@ -47,6 +49,7 @@ class Tools:
     resolver: Resolver
     transfers: Transfers
     talks: Talks
+    aside: Aside
     guard: Guard
     finished: "Callable[[Run, Outcome], None]"
 
@@ -75,6 +78,7 @@ class Run:
         "_attempts",
         "_began",
         "_deadline",
+        "_job",
         "_lookup",
         "_over",
         "_phases",
@@ -106,6 +110,7 @@ class Run:
         self._lookup: Lookup | None = None
         self._transfer: Transfer | None = None
         self._talk: Talk | None = None
+        self._job: Job | None = None
         self._phases = Phases()
         self._address = ""
         self._status: int | None = None
@@ -176,6 +181,8 @@ class Run:
         else:
             if isinstance(step, (Request, Connect)):
                 self._reach(step)
+            elif isinstance(step, Compute):
+                self._job = self._tools.aside.start(step, self._computed)
             else:
                 self._talk_on(step)
 
@@ -211,11 +218,11 @@ class Run:
             self._conclude(denied_address(request, denied))
             return
         left = self._deadline - time.monotonic()
-        usable = _usable(addresses, self._attempts - 1)
+        routed = usable(addresses, self._attempts - 1)
         if isinstance(request, Connect):
-            self._talk_to(request, usable)
+            self._talk_to(request, routed)
             return
-        self._transfer = self._tools.transfers.start(request, usable, left, self._exchanged)
+        self._transfer = self._tools.transfers.start(request, routed, left, self._exchanged)
 
     @accounted
     def _exchanged(self, result: Result) -> None:
@@ -230,6 +237,12 @@ class Run:
     def _note(self, result: Result) -> None:
         self._phases += result.phases
         self._address = result.address or (result.tried[-1] if result.tried else self._address)
+
+    @accounted
+    def _computed(self, result: object) -> None:
+        self._job = None
+        if not self._over:
+            self._step(result)
 
     # Conversations of the kind's own ------------------------------------------------------------------------------
     def _talk_to(self, request: Connect, addresses: tuple[str, ...]) -> None:
@@ -295,7 +308,9 @@ class Run:
 
     @accounted
     def _expire(self) -> None:
-        if self._talk:
+        if self._job:
+            self.finish(self._give_up_computing(self._job))
+        elif self._talk:
             self._give_up(self._talk.expired(self.check.timeout_ms))
         elif self._transfer and isinstance(self._request, Request):
             result = self._tools.transfers.cancel(self._transfer)
@@ -310,7 +325,18 @@ class Run:
         else:
             self.finish(Finding(Reason.LOCAL_ERROR, "The time was up between two steps"))
 
+    def _give_up_computing(self, job: Job) -> Finding:
+        """What we did not find out in time is no fault of the target, which has answered."""
+        begun, what = job.begun, job.compute.what
+        self._drop()
+        if begun:
+            return Finding(Reason.BAD_CHECK, f"{what} was not done when the time was up: simplify the settings")
+        return Finding(Reason.LOCAL_ERROR, f"{what} did not come to its turn: this region has too much to compute")
+
     def _drop(self) -> None:
+        if self._job:
+            self._tools.aside.cancel(self._job)
+            self._job = None
         if self._lookup:
             self._lookup.leave(self._resolved)
             self._lookup = None
@@ -329,8 +355,9 @@ class Run:
             self._hang_up()
         if self._steps:
             self._steps.close()
-        finding = self._excused(finding)
-        check, reason = self.check, finding.reason
+        check = self.check
+        finding = weighed(check.options, self._excused(finding), self._response_ms)
+        reason = finding.reason
         outcome = Outcome(
             monitor=check.monitor,
             slot=check.slot,
@@ -357,18 +384,6 @@ class Run:
         if over_s < STANDSTILL_S or finding.reason is None or finding.reason.vote is not Vote.DOWN:
             return finding
         return Finding(Reason.LOCAL_ERROR, f"This region's worker stood still for {over_s:.0f} s")
-
-
-def _usable(addresses: tuple[str, ...], turn: int) -> tuple[str, ...]:
-    """At most MAX_ADDRESSES, in another order at the second attempt. Where a name has both families, addresses this
-    machine has no way to are left out, so that the other family's failure is what gets reported."""
-    if len(addresses) > 1:
-        addresses = addresses[: 4 * MAX_ADDRESSES]  # a name may have thousands, and each one costs a look
-        routed = tuple(address for address in addresses if has_route(address))
-        addresses = routed or addresses
-        turn %= len(addresses)
-        addresses = addresses[turn:] + addresses[:turn]
-    return addresses[:MAX_ADDRESSES]
 
 
 def _step_after(moment: float) -> float:

@@ -18,7 +18,7 @@ import pycurl  # type: ignore[import-untyped]
 from monitors.probes.base import Phases
 from monitors.probes.kinds import Answer, Request
 from uptime.lib.loop import READ, WRITE, Loop, Timer
-from uptime.lib.net import Guard
+from uptime.lib.net import Guard, has_route
 
 FAILED_INIT, PARTIAL_FILE, OPERATION_TIMEDOUT, PEER_FAILED_VERIFICATION = 2, 18, 28, 60  # CURLE_
 log = logging.getLogger(__name__)
@@ -359,3 +359,15 @@ def _header_text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
+
+
+def usable(addresses: tuple[str, ...], turn: int) -> tuple[str, ...]:
+    """At most MAX_ADDRESSES, in another order at the second attempt. Where a name has both families, addresses this
+    machine has no way to are left out, so that the other family's failure is what gets reported."""
+    if len(addresses) > 1:
+        addresses = addresses[: 4 * MAX_ADDRESSES]  # a name may have thousands, and each one costs a look
+        routed = tuple(address for address in addresses if has_route(address))
+        addresses = routed or addresses
+        turn %= len(addresses)
+        addresses = addresses[turn:] + addresses[:turn]
+    return addresses[:MAX_ADDRESSES]
