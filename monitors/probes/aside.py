@@ -136,12 +136,11 @@ class Aside:
         process = helper.process
         helper.close()
         try:
-            status = process.wait(0 if helper.is_alive else 1)
+            return process.wait(0 if helper.is_alive else 1)
         except subprocess.TimeoutExpired:
-            status = None
             process.kill()
             self._ended.append(process)
-        return status
+            return None
 
 
 class Helper:
@@ -158,8 +157,8 @@ class Helper:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "monitors.probes.aside_worker"],
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
                 cwd=ROOT,
                 env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "random", "LANG": "C.UTF-8"},

@@ -9,7 +9,6 @@ import os
 import resource
 import signal
 import struct
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, BinaryIO
@@ -48,7 +47,7 @@ def serve(ears: BinaryIO, mouth: BinaryIO) -> bool:
     reply = json.dumps([done, result]).encode()
     mouth.write(struct.pack("!I", len(reply)) + reply)
     mouth.flush()
-    return result != "MemoryError"  # what is left of it may be a lot
+    return bool(result != "MemoryError")  # what is left of it may be a lot
 
 
 def _function(name: str) -> Callable[..., Any]:
@@ -58,4 +57,4 @@ def _function(name: str) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -109,7 +109,7 @@ class Content:
     def document(self) -> Any:
         """The body as JSON. Raises EvaluationError."""
         try:
-            return json.loads(self.body if self.charset in _QUICK_CHARSETS else self.text, parse_constant=_no_number)
+            return json.loads(self.body if self.charset == "utf-8" else self.text, parse_constant=_no_number)
         except json.JSONDecodeError as error:
             raise EvaluationError(f"the answer is no JSON ({error.msg}, character {error.pos + 1})") from None
         except (RecursionError, ValueError) as error:
@@ -295,7 +295,7 @@ def _sentence(what: str, seen: Any, assertion: Assertion) -> str:
         return f"{what} is missing"
     note = ""
     if assertion.operator in ORDERS and isinstance(seen, str) and _is_number(assertion.value):
-        note = ", which is text"
+        note = ", which is text" if assertion.source == "json" else ""
     elif assertion.operator in (EQUAL, *ORDERS) and type(seen) is not type(assertion.value):
         note = _kind_note(seen, assertion.value)
     return f"{what} was {quoted(seen)}{note}, expected {expected(assertion)}"

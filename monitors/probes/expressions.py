@@ -18,7 +18,7 @@ from jmespath.functions import Functions
 PATTERN_MEMORY = 2 * 1024 * 1024  # bytes that a compiled regular expression and its cache may take
 
 _STEP = r"(?:[A-Za-z_][A-Za-z0-9_]*)"
-_INDEX = r"(?:\[-?[0-9]{1,9}\])"
+_INDEX = r"(?:\[(?:0|-?[1-9][0-9]{0,8})\])"
 _PLAIN = re.compile(rf"\$(?:\.{_STEP}|{_INDEX})*|(?:{_STEP}|{_INDEX})(?:\.{_STEP}|{_INDEX})*|@")
 _PARTS = re.compile(rf"({_STEP})|\[(-?[0-9]+)\]")
 
@@ -44,11 +44,10 @@ def plain_path(text: str) -> tuple[str | int, ...] | None:
 def walk(path: tuple[str | int, ...], document: Any) -> Any:
     """What a plain path leads to; None where that is nothing."""
     for step in path:
-        if isinstance(document, list if isinstance(step, int) else dict):
-            try:
-                document = document[step]
-            except LookupError:
-                return None
+        if isinstance(step, str):
+            document = document.get(step) if isinstance(document, dict) else None
+        elif isinstance(document, list) and -len(document) <= step < len(document):
+            document = document[step]
         else:
             return None
     return document

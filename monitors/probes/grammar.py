@@ -148,6 +148,8 @@ def _is_plain(value: Any) -> bool:
 def _split(source: str, rest: str) -> tuple[str, str, str]:
     """Path, operator and the text behind it: the operator is the first one outside of brackets and quotes."""
     at = 0 if source == "body" else _end_of_path(rest)
+    if at == len(rest):
+        at = 0  # perhaps there is nothing before it
     match = _OPERATOR.match(re.sub(r"^not\s+", "not ", rest[at:]))
     if match is None:
         hint = "body contains “Welcome”" if source == "body" else f"{source} {rest[:40] or '…'} exists"

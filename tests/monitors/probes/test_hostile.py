@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from monitors.probes import failures, run
+from monitors.probes import failures
 from monitors.probes.base import Phases, Reason
-from monitors.probes.http import page_text
-from monitors.probes.kinds import Answer, Request
+from monitors.probes.content import Content
+from monitors.probes.kinds import Request
 from monitors.probes.transfer import MAX_ADDRESSES, Result
 from tests.servers import Target, answer
 from uptime.lib.net import Guard, check_url
@@ -73,9 +73,9 @@ def test_a_connection_that_was_reset_is_still_told_so():
 
 def test_of_a_name_with_thousands_of_addresses_only_some_are_looked_at(monkeypatch):
     looked = []
-    monkeypatch.setattr(run, "has_route", lambda address: looked.append(address) or True)
+    monkeypatch.setattr(transfer, "has_route", lambda address: looked.append(address) or True)
     addresses = tuple(f"10.{n // 250}.{n % 250}.1" for n in range(3900))
-    assert len(run._usable(addresses, 0)) == MAX_ADDRESSES
+    assert len(transfer.usable(addresses, 0)) == MAX_ADDRESSES
     assert len(looked) <= 4 * MAX_ADDRESSES
 
 
@@ -88,5 +88,4 @@ def test_a_429_behind_a_firewall_is_not_tried_again(prober):
 
 @pytest.mark.parametrize("charset", ["utf-7", "tis-620", "ISO-8859-11"])
 def test_charsets_that_cost_too_much_are_read_as_their_cheap_likes(charset):
-    page = Answer(200, [("content-type", f"text/html; charset={charset}")], b"needle \xa1", False)
-    assert "needle" in page_text(page)
+    assert "needle" in Content([("content-type", f"text/html; charset={charset}")], b"needle \xa1").text
