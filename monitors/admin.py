@@ -93,7 +93,7 @@ class StateInline(ReadOnly, admin.StackedInline):
         ("last_checked_at", "last_vote", "last_reason", "last_response_ms"),
         "last_detail",
         ("last_decided", "judged_until", "sweep_at"),
-        ("undecided", "undecided_first", "partial", "late_outcomes"),
+        ("undecided", "undecided_first", "partial", "degraded", "late_outcomes"),
     )
 
 

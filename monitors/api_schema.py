@@ -8,7 +8,9 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from monitors.forms import DEFAULT_KIND, MonitorForm, values
+from monitors.probes.assertions import MAX_ASSERTIONS, AssertionsField
 from monitors.probes.base import Reason
+from monitors.probes.grammar import OPERATORS, SOURCES
 from monitors.probes.kinds import KINDS, probed_kinds
 from monitors.probes.options import HeadersField, LinesField, StatusesField
 from monitors.serializers import ABSENT, types
@@ -24,6 +26,19 @@ HEADERS = {
         "properties": {"id": TEXT, "name": TEXT, "value": TEXT, "_destroy": {**FLAG, "writeOnly": True}},
     },
 }
+ASSERTIONS = {
+    "type": "array",
+    "maxItems": MAX_ASSERTIONS,
+    "items": {
+        "type": "object",
+        "properties": {
+            "source": {**TEXT, "enum": list(SOURCES)},
+            "path": {**TEXT, "description": "A header's name, or an expression over JSON."},
+            "operator": {**TEXT, "enum": list(OPERATORS)},
+            "value": {"nullable": True},
+        },
+    },
+}
 OBSERVED = {
     "status": {
         **TEXT,
@@ -32,9 +47,9 @@ OBSERVED = {
     },
     "flags": {
         "type": "array",
-        "items": {**TEXT, "enum": ["confirming", "partial", "nodata"]},
+        "items": {**TEXT, "enum": ["confirming", "partial", "degraded", "nodata"]},
         "description": "`confirming`: it failed, not yet often enough to count. `partial`: too few regions see it "
-        "down. `nodata`: nothing can be measured at present.",
+        "down. `degraded`: up, but slower than it should be. `nodata`: nothing can be measured at present.",
     },
     "paused_at": TIME,
     "last_checked_at": TIME,
@@ -85,6 +100,7 @@ WORDS = {
     "password, as in `socks5h://alice:secret@proxy.example.com`. Answered without them; without a scheme it is an HTTP "
     "proxy. Empty: none.",
     "ip_version": "`ipv4` or `ipv6`: only that one. `both`: one after the other. Empty or `null`: either.",
+    "assertions": "Objects, or lines of text such as `json data.status == \"ok\"`; all of them must hold.",
     "expected_status_codes": "Empty: 200 to 299, or 200 to 399 where redirects are not followed.",
 }  # fmt: skip
 PORT = "The port of the host. Left out: the one in `url`, or where there is none the usual one of the type."
@@ -212,6 +228,8 @@ def field_schema(wire, field):
             found[keyword] = getattr(field, attribute)
     if field.initial is not None:
         found["default"] = field.initial
+    if found["type"] == "integer" and field.initial is None and not field.required and wire not in FIELD_NAMES.values():
+        found["nullable"] = True
     if wire == "http_method":
         found |= {"enum": [each.lower() for each in found["enum"]], "default": found["default"].lower()}
     return found
@@ -221,6 +239,7 @@ def field_schema(wire, field):
 SHAPES: list[tuple[type[forms.Field], dict[str, Any]]] = [
     (HeadersField, HEADERS),
     (LinesField, {"type": "array", "items": TEXT}),
+    (AssertionsField, ASSERTIONS),
     (StatusesField, {"type": "array", "items": WHOLE}),
     (forms.MultipleChoiceField, {"type": "array", "items": TEXT, "nullable": True}),
     (forms.BooleanField, FLAG),

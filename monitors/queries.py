@@ -29,12 +29,14 @@ from monitors.times import to_ms
 PER_PAGE = 50
 CHECKS_PER_PAGE = 25
 A_DAY = timedelta(days=1)
+SEEN = ("slot", "vote", "reason", "detail", "response_ms", "degraded")  # of a tick, where a region's last one is shown
 SPANS = [("24 hours", A_DAY), *((f"{days} days", timedelta(days=days)) for days in (7, 30, 90, 365))]
 SORTS = {"status": "Status", "name": "Name", "response": "Slowest", "checked": "Last check", "newest": "Newest"}
 FILTERS = {
     "all": "All",
     "up": "Up",
     "down": "Down",
+    "degraded": "Degraded",
     "validating": "Validating",
     "pending": "Pending",
     "nodata": "No data",
@@ -42,6 +44,7 @@ FILTERS = {
     "paused": "Paused",
 }
 
+DEGRADED = Q(state__degraded=True, state__status__in=[Status.UP, Status.VALIDATING])
 CONFIRMING = Q(state__verdict__in=["up", "pending"], state__streak__gt=0) & ~Q(state__status=Status.PAUSED)
 WORST_FIRST = Case(
     When(state__status=Status.DOWN, then=0),
@@ -49,8 +52,9 @@ WORST_FIRST = Case(
     When(CONFIRMING | Q(state__late=True), then=2),
     When(state__status=Status.NODATA, then=3),
     When(state__status=Status.PENDING, then=4),
-    When(state__status=Status.UP, then=5),
-    default=6,
+    When(DEGRADED, then=5),
+    When(state__status=Status.UP, then=6),
+    default=7,
     output_field=IntegerField(),
 )
 _ORDER: dict[str, list[Any]] = {
@@ -107,7 +111,7 @@ def monitor_rows(user, search="", status="all", sort="status", page=1):
     if search:
         found = found.filter(Q(name__icontains=search) | Q(target__icontains=search))
     if status != "all":
-        found = found.filter(state__status=status)
+        found = found.filter(DEGRADED if status == "degraded" else Q(state__status=status))
     shown = Paginator(found.order_by(*_ORDER[sort]), PER_PAGE).get_page(page)
     monitors = list(shown.object_list)
     known = uptime_24h([monitor.pk for monitor in monitors], timezone.now())
@@ -116,10 +120,12 @@ def monitor_rows(user, search="", status="all", sort="status", page=1):
 
 
 def counts(user):
-    """How many monitors there are per status, and in all: {"all": 3, "up": 2, "down": 1}."""
-    found = Monitor.objects.visible_to(user).order_by().values_list("state__status").annotate(Count("id"))
-    each = dict(found)
-    return {"all": sum(each.values()), **each}
+    """How many monitors there are per status, and in all: {"all": 3, "up": 2, "down": 1}; degraded ones are up too."""
+    found = Monitor.objects.visible_to(user).order_by().values_list("state__status")
+    counted = list(found.annotate(number=Count("id"), worse=Count("id", filter=DEGRADED)))
+    each = {status: number for status, number, _ in counted}
+    worse = sum(number for *_, number in counted)
+    return {"all": sum(each.values()), **each} | ({"degraded": worse} if worse else {})
 
 
 def down_count(user):
@@ -195,9 +201,7 @@ def region_states(monitor, now=None):
     newest = (
         Tick.objects.filter(monitor=monitor, region=OuterRef("pk"), slot__gte=now - A_DAY)
         .order_by("-slot")
-        .values(tick=JSONObject(slot="slot", vote="vote", reason="reason", detail="detail", response_ms="response_ms"))[
-            :1
-        ]
+        .values(tick=JSONObject(**{name: name for name in SEEN}))[:1]
     )
     found = monitor.regions.annotate(heard_at=Max("workers__heard_at"), tick=Subquery(newest))
     silent = timedelta(seconds=settings.REGION_OFFLINE_AFTER)

@@ -3,8 +3,10 @@
 COMMON = {
     "What to check": ["kind", "target", "name"],
     "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
-    "What counts as up": ["expected_status", "keyword", "keyword_mode"],
-}
+    "What counts as up": [
+        "expected_status", "keyword", "keyword_mode", "assertions", "degraded_above_ms", "down_above_ms", "upside_down",
+    ],
+}  # fmt: skip
 LAST = {
     "Regions and verdict": [
         "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",

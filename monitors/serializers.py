@@ -16,6 +16,7 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from monitors.forms import DEFAULT_KIND, MonitorForm, seconds, values
 from monitors.masks import masked
 from monitors.models import Status
+from monitors.probes.assertions import AssertionsField
 from monitors.probes.kinds import KINDS, probed_kinds
 from monitors.probes.options import HeadersField, LinesField, StatusesField, parse_statuses, statuses_text
 from monitors.serializers_http import http_attributes, http_given
@@ -49,10 +50,11 @@ ABSENT: dict[str, Any] = {
     "maintenance_timezone": None,
 }
 # What a form field takes in JSON; the first match is meant.
-JSON_TYPES: list[tuple[type[forms.Field], type, str]] = [
+JSON_TYPES: list[tuple[type[forms.Field], Any, str]] = [
     (forms.BooleanField, bool, BOOLEAN),
     (forms.MultipleChoiceField, list, "This must be a list."),
     (LinesField, list, "This must be a list of texts."),
+    (AssertionsField, (str, list), "This must be a list of assertions, or text with one a line."),
     (forms.Field, str, "This must be text."),
 ]
 # Monitors of these types take their request_timeout in milliseconds; all others in seconds.
@@ -119,7 +121,12 @@ def observed(monitor, state):
 
 def flags(state):
     """What `status` alone does not tell."""
-    found = {"confirming": state.confirming, "partial": state.partial, "nodata": state.status == Status.NODATA}
+    found = {
+        "confirming": state.confirming,
+        "partial": state.partial,
+        "degraded": state.shown_degraded,
+        "nodata": state.status == Status.NODATA,
+    }
     return [name for name, true in found.items() if true]
 
 
@@ -145,7 +152,7 @@ def written(name, field, value):
         return [code for first, last in parse_statuses(value or "") for code in range(first, last + 1)]
     if name == "method":
         return value.lower()
-    if isinstance(field, LinesField):
+    if isinstance(field, LinesField | AssertionsField):
         return value or []
     if name in {"keyword", "expect", "ip_version"}:
         return value or None

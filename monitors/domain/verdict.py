@@ -6,7 +6,7 @@ votes give the same verdicts in whatever order they arrived and however the work
 Times are UTC milliseconds (`Ms`), regions are their ids at the centre.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -215,6 +215,12 @@ def decide(votes: Mapping[int, Vote], eligible: frozenset[int], policy: Policy) 
         nodata=nodata,
         missing=n - len(cast),
     )
+
+
+def degraded(before: bool, verdict: Vote, seen: Sequence[bool]) -> bool:
+    """Whether a monitor counts as degraded after a round, by what each region that saw it UP says. Silence changes
+    nothing."""
+    return before if verdict == Vote.NODATA else verdict == Vote.UP and 2 * sum(seen) > len(seen)
 
 
 def missing(round_: Round, policy: Policy) -> frozenset[int]:

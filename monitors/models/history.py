@@ -33,6 +33,7 @@ class Tick(models.Model):
     attempts = models.PositiveSmallIntegerField(default=1)
     address = models.CharField(max_length=64, blank=True)
     detail = models.CharField(max_length=300, blank=True)
+    degraded = models.BooleanField(default=False, help_text="Up, and worse than the monitor asks for.")
 
     class Meta:
         ordering = ["-slot"]

@@ -181,6 +181,7 @@ class PlainRound(NamedTuple):
     started_at: int | None
     response_ms: float | None
     detail: str
+    degraded: bool
 
 
 class StateQuerySet(models.QuerySet):
@@ -202,6 +203,7 @@ UPDATE monitors_state SET
     last_decided = CASE WHEN closes THEN moment ELSE last_decided END,
     recent = CASE WHEN closes THEN (recent || bar)[cardinality(recent) + 2 - %s:] ELSE recent END,
     accounted_until = CASE WHEN complete THEN moment ELSE accounted_until END,
+    degraded = CASE WHEN complete THEN worse ELSE degraded END,
     sweep_at = 'epoch'::timestamptz + due * interval '1 ms',
     last_slot = moment,
     last_checked_at = 'epoch'::timestamptz + started * interval '1 ms',
@@ -209,7 +211,8 @@ UPDATE monitors_state SET
 FROM (
     SELECT *, 'epoch'::timestamptz + slot * interval '1 ms' AS moment
     FROM unnest(%s::bigint[], %s::bigint[], %s::bool[], %s::bool[], %s::bigint[], %s::smallint[], %s::bigint[],
-        %s::float8[], %s::text[]) AS one(id, slot, closes, complete, due, bar, started, took, shown)
+        %s::float8[], %s::text[], %s::bool[])
+        AS one(id, slot, closes, complete, due, bar, started, took, shown, worse)
 ) AS plain WHERE monitor_id = id
 """
 
@@ -236,6 +239,9 @@ class State(models.Model):
     )
     sweep_at = models.DateTimeField(null=True, help_text="When the first slot not accounted for is overdue.")
     partial = models.BooleanField(default=False, help_text="Some, but too few, regions see it down.")
+    degraded = models.BooleanField(
+        default=False, help_text="Most regions that saw it up in its last complete round saw it degraded."
+    )
     late = models.BooleanField(default=False, help_text="A heartbeat that is due, in its time of grace.")
     # What lists show
     last_slot = models.DateTimeField(null=True)
@@ -254,6 +260,11 @@ class State(models.Model):
 
     def __str__(self):
         return f"{self.monitor_id} {self.status}"
+
+    @property
+    def shown_degraded(self):
+        """Up, and worse than it should be."""
+        return self.degraded and self.status in {"up", "validating"}
 
     @property
     def confirming(self):

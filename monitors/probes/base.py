@@ -132,7 +132,7 @@ class Reason(StrEnum):
         "body_too_large",
         DOWN,
         "Page too large",
-        "The keyword is not in the first megabyte, and no more of a page is read.",
+        "What was to be found is not in the first megabyte, and no more of a page is read.",
     )
     HEADER_TOO_LARGE = (
         "header_too_large",

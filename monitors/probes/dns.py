@@ -21,7 +21,8 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Connect, Finding, Receive, Send, Steps, TalkError
-from monitors.probes.options import LinesField, OptionsForm, TextField
+from monitors.probes.options import LinesField, TextField
+from monitors.probes.thresholds import ProbedOptions
 from uptime.lib import dnswire
 from uptime.lib.net import BlockedAddressError, Endpoint, Guard, UrlError, check_endpoint, check_name, is_address
 
@@ -39,7 +40,7 @@ MAX_REPLY = 16 * 1024  # bytes; to read more would hold up other checks
 SHOWN = 8  # records that a sentence names
 
 
-class Options(OptionsForm):
+class Options(ProbedOptions):
     record_type = forms.ChoiceField(label="Record type", choices=[(each, each) for each in TYPES], initial="A")
     server = TextField(
         label="Name server",

@@ -14,6 +14,7 @@ from functools import partial
 
 import certifi
 
+from monitors.probes.aside import Aside
 from monitors.probes.base import Check, Outcome, Reason
 from monitors.probes.evidence import Memory
 from monitors.probes.run import Run, Tools
@@ -55,8 +56,17 @@ class Engine:
         user_agent = f"Uptime/{VERSION} (+{link})" if link else f"Uptime/{VERSION}"
         self._transfers = Transfers(self._loop, guard, user_agent, ca_file or certifi.where())
         talks = Talks(self._loop, guard, ca_file or certifi.where())
-        names_of = Resolver(self._loop, names)
-        self._tools = Tools(self._loop, names_of, self._transfers, talks, guard, Memory(), self._finished)
+        self._aside = Aside(self._loop)
+        self._tools = Tools(
+            self._loop,
+            Resolver(self._loop, names),
+            self._transfers,
+            talks,
+            self._aside,
+            guard,
+            Memory(),
+            self._finished,
+        )
         self._thread = threading.Thread(target=self._loop.run, name="prober", daemon=True)
         self._runs: set[Run] = set()
         self._gate = threading.Condition()
@@ -112,6 +122,7 @@ class Engine:
                     log.error("%s checks are left behind by the stopping engine", self._in_flight)
                 self._stopped = True
             self._loop.post(self._transfers.close)
+            self._loop.post(self._aside.close)
             self._loop.stop()
             self._thread.join(STOP_LEEWAY_S)
 

@@ -18,7 +18,7 @@ from monitors.domain.keeping import AGAIN_MS, GOOD_MS, Kept, is_due
 from monitors.domain.verdict import Vote
 from monitors.probes.base import MAX_EVIDENCE, Check, Outcome
 from monitors.probes.certificates import Described, described
-from monitors.probes.http import page_text
+from monitors.probes.content import Content
 from monitors.probes.kinds import Answer, Request
 from monitors.probes.redaction import Redactor, cut
 from monitors.probes.talk import Talk
@@ -186,7 +186,7 @@ def _exchanged(exchanges: list[tuple[Request, Result]], clean: Redactor) -> Bund
 def _body(request: Request, answer: Answer, result: Result, clean: Redactor) -> Bundle:
     """`sha256` is that of everything that was read, where everything is still at hand."""
     head = result.body[: 4 * (MAX_EXCERPT + clean.longest)]
-    text = page_text(Answer(answer.status, answer.headers, head))
+    text = Content(answer.headers, head, truncated=False).text
     whole = len(result.body) == result.size
     return {
         "text": clean.text(text, MAX_EXCERPT, lines=True),

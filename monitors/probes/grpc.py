@@ -7,7 +7,8 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Answer, Finding, Request, Steps
-from monitors.probes.options import OptionsForm, TextField, certificate_days
+from monitors.probes.options import TextField, certificate_days
+from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import URL, Guard, UrlError, check_url
 
 PATH = "/grpc.health.v1.Health/Check"
@@ -16,7 +17,7 @@ CODES = {5: "NOT_FOUND: the server does not know this service", 12: "UNIMPLEMENT
 MAX_SERVICE = 127  # so that its length is one byte
 
 
-class Options(OptionsForm):
+class Options(ProbedOptions):
     service = TextField(
         label="Service",
         required=False,

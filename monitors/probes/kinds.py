@@ -135,9 +135,22 @@ class Secured:
     chain: list[bytes]
 
 
+@dataclass(slots=True)
+class Compute:
+    """Have `function(*arguments, blob)` computed in another process, because it may take long. Sent back: its result.
+
+    `function` is one of a module's own; arguments and result are plain JSON. `what` begins the sentence that says that
+    it took too long."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+    blob: bytes = b""
+    what: str = "What was to be computed"
+
+
 class TalkError(Exception):
-    """Thrown into a kind's `probe` where what it asked for cannot be had: refused, closed, its time is up. Left alone,
-    its finding is the attempt's; a kind that knows better catches it. `heard`: what had come of an answer until then;
+    """Thrown into a kind's `probe` where what it asked for cannot be had: refused, closed, out of time. Left alone, its
+    finding is the attempt's; a kind that knows better catches it. `heard`: what had come of an answer until then;
     `secured`: what a failed TLS handshake showed."""
 
     def __init__(self, finding: Finding, heard: bytes = b"", secured: Secured | None = None) -> None:
@@ -145,10 +158,10 @@ class TalkError(Exception):
         self.finding, self.heard, self.secured = finding, heard, secured
 
 
-# What a kind may ask of the engine: an exchange over HTTP, or one step after the other of a conversation of its own.
-# Nothing of it waits in a thread.
+# What a kind may ask of the engine: an exchange over HTTP, one step after the other of a conversation of its own, or
+# something to be computed. Nothing of it waits in a thread.
 Talking = Connect | Send | Receive | Secure
-Step = Request | Talking
+Step = Request | Talking | Compute
 Steps = Generator[Step, Any, Finding]
 
 

@@ -8,7 +8,8 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Connect, Finding, Receive, Secure, Send, TalkError
-from monitors.probes.options import OptionsForm, certificate_days
+from monitors.probes.options import certificate_days
+from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import Endpoint, Guard, check_endpoint
 
 NAME = b"uptime-monitor.invalid"  # whom EHLO says that it is: nobody who sends mail (RFC 2606)
@@ -18,7 +19,7 @@ MOST_LINES = 100  # of one reply
 Talked = Generator[Any, Any, str]
 
 
-class MailOptions(OptionsForm):
+class MailOptions(ProbedOptions):
     security = forms.ChoiceField(
         label="Security",
         choices=[

@@ -15,7 +15,7 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Connect, Finding, Receive, Send, Steps, TalkError
-from monitors.probes.options import OptionsForm
+from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import Guard, check_name
 
 MAX_PACKETS = 10
@@ -24,7 +24,7 @@ REQUESTS, REPLIES = {4: 8, 6: 128}, {4: 0, 6: 129}  # RFC 792, RFC 4443
 TOKEN = 16  # random bytes by which a reply is known to be ours
 
 
-class Options(OptionsForm):
+class Options(ProbedOptions):
     packets = forms.IntegerField(
         label="Packets",
         min_value=1,

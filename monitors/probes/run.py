@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
+from monitors.probes.aside import Aside, Job
 from monitors.probes.base import Check, Outcome, Phases, Reason, printable
 from monitors.probes.evidence import Memory, Seen, gather
 from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout, told_of
-from monitors.probes.kinds import KINDS, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
+from monitors.probes.kinds import KINDS, Compute, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
 from monitors.probes.route import of_family, usable
 from monitors.probes.talk import Talk, Talks
+from monitors.probes.thresholds import weighed
 from monitors.probes.transfer import Result, Transfer, Transfers
 from uptime.lib.loop import Loop, Timer
 from uptime.lib.net import BlockedAddressError, Guard, UrlError, is_address
@@ -49,6 +51,7 @@ class Tools:
     resolver: Resolver
     transfers: Transfers
     talks: Talks
+    aside: Aside
     guard: Guard
     memory: Memory
     finished: "Callable[[Run, Outcome], None]"
@@ -79,6 +82,7 @@ class Run:
         "_began",
         "_deadline",
         "_expires_at",
+        "_job",
         "_lookup",
         "_over",
         "_phases",
@@ -113,6 +117,7 @@ class Run:
         self._lookup: Lookup | None = None
         self._transfer: Transfer | None = None
         self._talk: Talk | None = None
+        self._job: Job | None = None
         self._phases = Phases()
         self._expires_at: Ms | None = None
         self._address = ""
@@ -186,6 +191,8 @@ class Run:
         else:
             if isinstance(step, (Request, Connect)):
                 self._reach(step)
+            elif isinstance(step, Compute):
+                self._job = self._tools.aside.start(step, self._computed)
             else:
                 self._talk_on(step)
 
@@ -269,6 +276,12 @@ class Run:
         if end is not None:
             self._expires_at = end if self._expires_at is None else min(end, self._expires_at)
 
+    @accounted
+    def _computed(self, result: object) -> None:
+        self._job = None
+        if not self._over:
+            self._step(result)
+
     # Conversations of the kind's own ------------------------------------------------------------------------------
     def _talk_to(self, request: Connect, addresses: tuple[str, ...]) -> None:
         if request.nameserver is None:
@@ -335,7 +348,9 @@ class Run:
 
     @accounted
     def _expire(self) -> None:
-        if self._talk:
+        if self._job:
+            self.finish(self._give_up_computing(self._job))
+        elif self._talk:
             self._give_up(self._talk.expired(self.check.timeout_ms))
         elif self._transfer and isinstance(self._request, Request):
             result = self._tools.transfers.cancel(self._transfer)
@@ -351,7 +366,18 @@ class Run:
         else:
             self.finish(Finding(Reason.LOCAL_ERROR, "The time was up between two steps"))
 
+    def _give_up_computing(self, job: Job) -> Finding:
+        """What we did not find out in time is no fault of the target, which has answered."""
+        begun, what = job.begun, job.compute.what
+        self._drop()
+        if begun:
+            return Finding(Reason.BAD_CHECK, f"{what} was not done when the time was up: simplify the settings")
+        return Finding(Reason.LOCAL_ERROR, f"{what} did not come to its turn: this region has too much to compute")
+
     def _drop(self) -> None:
+        if self._job:
+            self._tools.aside.cancel(self._job)
+            self._job = None
         if self._lookup:
             self._lookup.leave(self._resolved)
             self._lookup = None
@@ -372,8 +398,9 @@ class Run:
             self._steps.close()
         if isinstance(self._request, Request) and self._request.said_of:
             finding = told_of(self._request, finding)
-        finding = self._excused(finding)
-        check, reason = self.check, finding.reason
+        check = self.check
+        finding = weighed(check.options, self._excused(finding), self._response_ms)
+        reason = finding.reason
         outcome = Outcome(
             monitor=check.monitor,
             slot=check.slot,

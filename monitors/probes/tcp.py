@@ -7,13 +7,14 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Connect, Finding, Receive, Send, Steps, TalkError
-from monitors.probes.options import OptionsForm, WordsField, unescape
+from monitors.probes.options import WordsField, unescape
+from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import Guard, UrlError, check_endpoint, check_words
 
 SHOWN = 60  # bytes of an answer that a sentence quotes
 
 
-class Options(OptionsForm):
+class Options(ProbedOptions):
     send = WordsField(
         label="Send",
         required=False,

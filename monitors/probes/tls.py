@@ -13,13 +13,14 @@ from monitors.probes.certificates import facts
 from monitors.probes.failures import span
 from monitors.probes.kinds import Connect, Finding, Secure, Secured, Steps, TalkError
 from monitors.probes.mail import imap_starttls, pop_starttls, smtp_starttls
-from monitors.probes.options import OptionsForm, TextField, certificate_days
+from monitors.probes.options import TextField, certificate_days
+from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import Guard, UrlError, check_endpoint, check_host
 
 STARTTLS = {"smtp": smtp_starttls, "imap": imap_starttls, "pop": pop_starttls}
 
 
-class Options(OptionsForm):
+class Options(ProbedOptions):
     min_days = forms.IntegerField(
         label="Days the certificate must still be good",
         min_value=0,

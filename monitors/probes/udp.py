@@ -8,14 +8,15 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Connect, Finding, Receive, Send, Steps
-from monitors.probes.options import OptionsForm, WordsField, unescape
+from monitors.probes.options import WordsField, unescape
 from monitors.probes.tcp import quoted
+from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import DATAGRAM_PORTS, Endpoint, Guard, check_endpoint
 
 PATIENCE_S = 1.0
 
 
-class Options(OptionsForm):
+class Options(ProbedOptions):
     send = WordsField(
         label="Send",
         strip=False,

@@ -13,8 +13,9 @@ from django import forms
 
 from monitors.probes.base import Check, Reason
 from monitors.probes.kinds import Connect, Finding, Receive, Secure, Send, Steps, TalkError
-from monitors.probes.options import HeadersField, OptionsForm, TextField, certificate_days, check_header
+from monitors.probes.options import HeadersField, TextField, certificate_days, check_header
 from monitors.probes.tcp import quoted
+from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import URL, Guard, check_url
 from uptime.lib.version import VERSION
 
@@ -24,7 +25,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MAX_CONTROL = 125  # bytes of a frame about the connection
 
 
-class Options(OptionsForm):
+class Options(ProbedOptions):
     send = TextField(
         label="Send",
         required=False,

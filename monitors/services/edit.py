@@ -221,4 +221,4 @@ def _restart_judging(state: State, now: datetime) -> None:
 def _forget(state: State) -> None:
     state.streak = state.undecided = 0
     state.streak_first = state.undecided_first = state.nodata_since = None
-    state.partial = state.late = False
+    state.partial = state.degraded = state.late = False

@@ -40,6 +40,7 @@ class Seen:
     reason: str
     detail: str
     started_at: datetime | None
+    degraded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,12 @@ class Case:
         """The votes of a slot; those of an older configuration or a region in doubt say nothing."""
         return {s.region: s.vote if self._counts(s) else Vote.NODATA for s in self.seen.get(slot, ())}
 
+    def degraded(self, slot: Ms) -> list[bool]:
+        """Of each region that may vote and saw it up: whether it was degraded."""
+        may = self.rounds.get(slot, self.regions)
+        up = [seen for seen in self.seen.get(slot, ()) if seen.vote == Vote.UP and seen.region in may]
+        return [seen.degraded for seen in up if self._counts(seen)]
+
     def _counts(self, seen: Seen) -> bool:
         current = seen.version == self.monitor.config_version
         return current and not any(doubt.covers(seen.region, seen.slot) for doubt in self.doubts)
@@ -136,11 +143,14 @@ def load_cases(states: Sequence[State]) -> list[Case]:
         "reason",
         "detail",
         "started_at",
+        "degraded",
     )
-    for pk, region, slot, vote, version, response_ms, reason, detail, started_at in ticks:
+    for pk, region, slot, vote, version, response_ms, reason, detail, started_at, degraded in ticks:
         if slot > cases[pk].state.accounted_until:
             ms = to_ms(slot)
-            cases[pk].seen[ms].append(Seen(region, ms, Vote(vote), version, response_ms, reason, detail, started_at))
+            cases[pk].seen[ms].append(
+                Seen(region, ms, Vote(vote), version, response_ms, reason, detail, started_at, degraded)
+            )
     _load_eligible(cases, since)
     doubts = doubts_since(since)
     for case in cases.values():
@@ -323,6 +333,7 @@ def _account(case: Case, until: Ms, recheck: Ms | None) -> list[Round]:
         accounted = slot
         row = _round(case, slot, until)
         state.partial = row.partial
+        state.degraded = rules.degraded(state.degraded, Vote(row.verdict), case.degraded(slot))
         if slot in case.rounds or list(row.votes.values()) != [Vote.UP] * len(case.regions):
             rows.append(row)
     state.accounted_until = from_ms(accounted)

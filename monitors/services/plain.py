@@ -63,6 +63,7 @@ class Sight(NamedTuple):
     response_ms: float | None
     started_at: Ms | None
     detail: str
+    degraded: bool
 
 
 class Site(NamedTuple):
@@ -123,7 +124,8 @@ def _look(standings: Sequence[Standing], now: Ms) -> None:
     """Read the votes of all slots not accounted for."""
     by_id = {each.monitor: each for each in standings}
     moments = {each.monitor: each.accounted_until for each in standings}
-    columns = ("region_id", EpochMs("slot"), "vote", "config_version", "response_ms", EpochMs("started_at"), "detail")
+    columns = ("region_id", EpochMs("slot"), "vote", "config_version", "response_ms", EpochMs("started_at"), "detail",
+               "degraded")  # fmt: skip
     for pk, *facts in open_ticks(moments, *columns, until=now + FURTHEST_MS):
         sight = Sight(*facts)
         if sight.slot > moments[pk]:
@@ -166,6 +168,7 @@ def _plain(standing: Standing, site: Site, regions: frozenset[int], now: Ms) -> 
         started_at=first.started_at,
         response_ms=first.response_ms,
         detail=first.detail,
+        degraded=rules.degraded(False, Vote.UP, [each.degraded for each in standing.seen]),
     )
 
 

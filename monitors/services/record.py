@@ -132,6 +132,7 @@ def _tick(region: Region, outcome: Outcome) -> Tick:
         attempts=outcome.attempts,
         address=outcome.address,
         detail=outcome.detail,
+        degraded=outcome.degraded,
     )
 
 

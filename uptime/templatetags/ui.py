@@ -99,6 +99,8 @@ def flags_of(state) -> set[str]:
         found.add("late")
     if state.partial and state.status in {"up", "validating"}:
         found.add("partial")
+    if state.shown_degraded:
+        found.add("degraded")
     return found
 
 
@@ -120,9 +122,9 @@ def status_badge(status: str, flags="") -> SafeString:
 
 
 @register.simple_tag
-def vote_badge(vote: str) -> SafeString:
-    """One region's vote: up, down or nodata."""
-    return status_badge(vote) if vote else SafeString("")
+def vote_badge(vote: str, degraded: bool = False) -> SafeString:
+    """One region's vote: up, down or nodata. Degraded is said instead of up: there is room for one badge."""
+    return status_badge("degraded" if degraded else vote) if vote else SafeString("")
 
 
 @register.filter

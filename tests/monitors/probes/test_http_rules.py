@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.probes.base import Check, Reason
+from monitors.probes.content import Content
 from monitors.probes.failures import describe
-from monitors.probes.http import KIND, Options, evaluate, page_text
+from monitors.probes.http import KIND, Options, evaluate
 from monitors.probes.http_request import MAX_REDIRECTS
 from monitors.probes.kinds import KINDS, Answer
 from monitors.probes.options import MAX_HEADERS, parse_statuses, statuses_text
@@ -77,7 +78,9 @@ def page(text, status=200, headers=HTML, truncated=False):
     ],
 )
 def test_what_an_answer_means(options, answer, reason, detail):
-    finding = evaluate(options, answer)
+    with pytest.raises(StopIteration) as end:
+        next(evaluate(options, answer))
+    finding = end.value.value
     assert finding.reason is reason
     if detail is not None:
         assert finding.detail == detail
@@ -101,7 +104,7 @@ def test_what_an_answer_means(options, answer, reason, detail):
     ],
 )
 def test_a_page_is_read_in_its_own_charset(content_type, body, text):
-    assert page_text(Answer(200, [("content-type", content_type)], body)) == text
+    assert Content([("content-type", content_type)], body).text == text
 
 
 def test_statuses_are_called_by_our_own_words():
@@ -262,10 +265,14 @@ def cleaned(**values):
 
 def test_whoever_chooses_nothing_gets_the_defaults():
     assert Options.defaults() == {
+        "degraded_above_ms": None,
+        "down_above_ms": None,
+        "upside_down": False,
         "method": "GET",
         "expected_status": "",
         "keyword": "",
         "keyword_mode": "present",
+        "assertions": [],
         "follow_redirects": True,
         "verify_tls": True,
         "headers": [],
