@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("monitors.api_urls")),
     path("", include("monitors.urls")),
     path("", include("incidents.urls")),
+    path("", include("alerts.urls")),
     path("pipeline/", include("uptime.urls_pipeline")),
     path("metrics", views_metrics.metrics, name="metrics"),
     path("admin/", admin.site.urls),
