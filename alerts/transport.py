@@ -143,11 +143,12 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                if self._door.over:  # cut off among the headers, which looks like their end
+                    raise Temporary(TOO_LATE.format(self.deadline_s))
                 body = _limited(response)
                 return Answer(response.status_code, CaseInsensitiveDict(response.headers), body)
         except (requests.RequestException, OSError, ValueError) as error:
-            late = self._door.left() <= 0.001
-            raise Temporary(TOO_LATE.format(self.deadline_s) if late else _said(error)) from None
+            raise Temporary(TOO_LATE.format(self.deadline_s) if self._door.over else _said(error)) from None
 
 
 def _limited(response: requests.Response) -> bytes:
@@ -192,6 +193,10 @@ class _Door:
         self._timer.daemon = True
         self._timer.start()
 
+    @property
+    def over(self) -> bool:
+        return time.monotonic() >= self.until
+
     def left(self) -> float:
         """Seconds until the deadline, never quite none: sockets read 0 as for ever."""
         return max(0.001, self.until - time.monotonic())
@@ -214,7 +219,7 @@ class _Door:
             # TLS takes the file descriptor over: a second one of the same connection keeps the power to cut it.
             self._open.append(connection.dup())
             return connection
-        raise Temporary(TOO_LATE.format(self.whole_s) if self.left() <= 0.001 else _unreachable(error))
+        raise Temporary(TOO_LATE.format(self.whole_s) if self.over else _unreachable(error))
 
     def _addresses(self, host: str, port: int) -> list[str]:
         try:

@@ -69,7 +69,7 @@ def send_test(channel: Channel, who: str) -> Delivery:
 def send_again(delivery: Delivery) -> bool:
     """Try a delivery that was given up once more, as if it were new. What was to say that something is down says that
     it was, if that is over. False when it was not given up, or its channel is gone."""
-    row = Delivery.objects.select_for_update().select_related("incident").filter(pk=delivery.pk).first()
+    row = Delivery.objects.select_for_update(of=("self",)).select_related("incident").filter(pk=delivery.pk).first()
     if row is None or row.status != Status.DEAD or row.channel_id is None:
         return False
     now = timezone.now()
