@@ -131,12 +131,12 @@ class ChannelForm(forms.Form):
             elif secret:
                 cleaned["secrets"][name] = secret
 
-    def save(self) -> Channel:
+    def save(self, enabled: bool = True) -> Channel:
         cleaned = self.cleaned_data
         channel = self.instance or Channel(team=self.team, kind=self.kind.name)
         names = ["severities", "fallback", "per_minute", "per_hour", "options", "secrets"]
         member = self.user if cleaned["whose"] == "me" else None
-        fields = {**{name: cleaned[name] for name in names}, "member": member, "automatic": False, "enabled": True}
+        fields = {**{name: cleaned[name] for name in names}, "member": member, "automatic": False, "enabled": enabled}
         draft = Channel(team=self.team, kind=self.kind.name, member=member, **{n: cleaned[n] for n in names[-2:]})
         fields["name"] = cleaned["name"] or f"{self.kind.label}: {draft.summary}"[:100]
         return channels.save(channel, fields)

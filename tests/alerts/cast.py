@@ -25,12 +25,6 @@ def make_owned(username="alice", email="alice@example.com", **fields) -> Monitor
     return make_monitor(team_of(user), created_by=user, name="Shop", status=Status.UP, **fields)
 
 
-def make_channel(team, url="http://127.0.0.1:1/", kind="webhook", **fields) -> Channel:
-    secrets = {"url": url} if kind == "webhook" else {}
-    values = {"name": "Hook", "options": {"method": "POST", "verify_tls": True, "template": ""}, **fields}
-    return Channel.objects.create(team=team, kind=kind, secrets=secrets, **values)
-
-
 def make_policy(team, *steps, **fields) -> Policy:
     """The team's default policy with these steps: (channel or whom, seconds)."""
     policy = policies.ensure_default(team)

@@ -167,7 +167,9 @@ rules = st.builds(
     st.sampled_from([timedelta(), minutes(20), minutes(60)]),
     quiet=st.none() | quiets,
 )
-moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))
+moments = st.datetimes(
+    datetime.fromisoformat("2026-01-01"), datetime.fromisoformat("2027-01-01"), timezones=st.just(UTC)
+)
 spans = st.integers(0, 20_000).map(lambda s: timedelta(seconds=s))
 
 

@@ -16,13 +16,12 @@ from tests.alerts.cast import (
     comes_back,
     goes_down,
     ledger,
-    make_channel,
     make_owned,
     make_policy,
     minutes,
     send,
 )
-from tests.factories import make_monitor, make_user
+from tests.factories import make_channel, make_monitor, make_user
 
 pytestmark = pytest.mark.django_db
 

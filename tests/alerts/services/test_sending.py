@@ -15,13 +15,12 @@ from tests.alerts.cast import (
     comes_back,
     goes_down,
     ledger,
-    make_channel,
     make_owned,
     make_policy,
     minutes,
     send,
 )
-from tests.factories import make_monitor, make_user
+from tests.factories import make_channel, make_monitor, make_user
 from tests.helpers import wait_until
 from tests.servers import Target, answer, hang
 
