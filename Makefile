@@ -46,7 +46,7 @@ format: $(DEV_STAMP) ## Put style and formatting right
 
 types: $(DEV_STAMP) ## Check types
 	@echo "== types"
-	@$(TYPES_ENV) $(PY) -m mypy accounts incidents monitors uptime
+	@$(TYPES_ENV) $(PY) -m mypy accounts alerts incidents monitors uptime
 
 clean: ## Remove the virtual environment and caches; the data in var stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

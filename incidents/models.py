@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Team
+from accounts.models import Team, User
 from monitors.models import Monitor
 
 
@@ -93,6 +93,8 @@ class Incident(models.Model):
     started_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=12, choices=Resolution.choices, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True, help_text="Somebody sees to it: nobody else is told.")
+    acknowledged_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     cause = models.CharField(max_length=32, help_text="The reason most regions gave.")
     summary = models.CharField(max_length=300, help_text="The cause in a sentence.")
     regions = models.JSONField(default=list, help_text="Names of the regions that saw it down.")

@@ -1,12 +1,14 @@
 """Rows for tests, made with the plain ORM: what a test does not name has an ordinary value."""
 
 import secrets
+import uuid
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Membership, Role, Team, User
+from alerts.models import Channel, Delivery
 from incidents.models import Incident
 from monitors.judged.heartbeat import KIND
 from monitors.judged.heartbeat import Options as HeartbeatOptions
@@ -91,3 +93,18 @@ def make_incident(monitor, **fields):
     """An open outage of `monitor`, begun now unless told otherwise."""
     values = {"started_at": timezone.now(), "cause": "http_status", "summary": "Answered 500.", **fields}
     return Incident.objects.create(team=monitor.team, monitor=monitor, **values)
+
+
+def make_channel(team, url="http://127.0.0.1:1/", kind="webhook", **fields):
+    """A webhook nobody listens at, unless told otherwise."""
+    secrets = {"url": url} if kind == "webhook" else {}
+    values = {"name": "Hook", "options": {"method": "POST", "verify_tls": True, "template": ""}, **fields}
+    return Channel.objects.create(team=team, kind=kind, secrets=secrets, **values)
+
+
+def make_delivery(channel, **fields):
+    """One message through `channel`, due now and waiting."""
+    now = timezone.now()
+    values = {"event": "down", "key": f"made:{uuid.uuid4()}", "why": "Step 1, at once", "due_at": now, **fields}
+    named = {"channel": channel, "channel_name": channel.name, "channel_kind": channel.kind, "team": channel.team}
+    return Delivery.objects.create(next_attempt_at=now, **named, **values)

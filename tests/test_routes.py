@@ -12,6 +12,7 @@ from django.urls import get_resolver
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Mail, Membership, Team, User
+from alerts.models import Channel, Delivery, MonitorPolicy, Policy, Step
 from incidents.models import Incident, TimelineEntry, Transition
 from monitors.domain.heartbeat import PingKind
 from monitors.models import (
@@ -34,6 +35,8 @@ from monitors.services.pings import Arrival, Key
 from monitors.times import from_ms, to_ms
 from tests.factories import (
     make_admin,
+    make_channel,
+    make_delivery,
     make_heartbeat,
     make_incident,
     make_monitor,
@@ -111,6 +114,34 @@ ROUTES = {
     "api_test": TEAM,
     "schema": ANYONE,
     "api_docs": ANYONE,
+    # alerts
+    "alerts:channels": SIGNED_IN,
+    "alerts:channel_add": SIGNED_IN,
+    "alerts:channel_edit": TEAM,
+    "alerts:channel_delete": TEAM,
+    "alerts:channel_test": TEAM,
+    "alerts:channel_switch": TEAM,
+    "alerts:policies": SIGNED_IN,
+    "alerts:policy_add": SIGNED_IN,
+    "alerts:policy_edit": TEAM,
+    "alerts:policy_delete": TEAM,
+    "alerts:policy_default": TEAM,
+    "alerts:monitor": TEAM,
+    "alerts:messages": SIGNED_IN,
+    "alerts:message": TEAM,
+    "alerts:message_html": TEAM,
+    "alerts:again": TEAM,
+    "alerts:banner": SIGNED_IN,
+    "alerts:unsubscribe": ANYONE,
+    "api_channels": SIGNED_IN,
+    "api_channel": TEAM,
+    "api_channel_test": TEAM,
+    "api_policies": SIGNED_IN,
+    "api_policy": TEAM,
+    "api_policies_v3": SIGNED_IN,
+    "api_policy_v3": TEAM,
+    "api_deliveries": SIGNED_IN,
+    "api_delivery": TEAM,
     # the project's own
     "pipeline:page": STAFF,
     "pipeline:parts": STAFF,
@@ -125,7 +156,7 @@ ROUTES = {
 }
 ADMIN = "admin/"  # Django's admin: one rule for all its routes
 METHODS = ["get", "post", "put", "patch", "delete"]
-NO_CSRF = {"user_signup", "user_signin", "token", "token_refresh"}  # they read no cookie
+NO_CSRF = {"user_signup", "user_signin", "token", "token_refresh", "alerts:unsubscribe"}  # they read no cookie
 SECRET = "Known to Alice alone"
 UNKNOWN = 987_654_321
 
@@ -192,10 +223,20 @@ class World:
             bundle={"said": SECRET},
         )
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
+        self.channel = make_channel(team, name=SECRET)
+        self.policy = Policy.objects.create(team=team, name=SECRET)
+        Step.objects.create(policy=self.policy, position=1, whom="channel", channel=self.channel)
+        MonitorPolicy.objects.create(monitor=self.monitor, policy=self.policy)
+        self.delivery = make_delivery(self.channel, incident=self.incident, title=SECRET, html=SECRET, status="dead")
         self.mail = Mail.objects.create(recipients="a@example.com", subject=SECRET, text=SECRET, html=SECRET)
 
     def path(self, name, unknown=False):
         pk = {"incidents": self.incident.pk, "accounts": self.mail.pk}.get(name.split(":")[0], self.monitor.pk)
+        for word, row in {
+            "channel": self.channel, "polic": self.policy, "message": self.delivery, "again": self.delivery,
+            "deliver": self.delivery,
+        }.items():  # fmt: skip
+            pk = row.pk if word in name else pk
         pk = self.deleted.pk if name == "monitors:restore" else pk
         pk = self.heartbeat.pk if name in {"monitors:ping", "api_heartbeat"} else pk
         pk = self.run.pk if name in {"monitors:test_run", "monitors:test_results", "api_test"} else pk
@@ -209,6 +250,7 @@ class World:
             "slug": slug,
             "key": "abc-def",
             "slot": self.slot,
+            "token": "x:y",
             "uidb36": self.alice.pk.hex,
         }
         return path_of(PATTERNS[name], values) + f"?id={self.monitor.pk}&id={self.deleted.pk}"
@@ -253,6 +295,11 @@ class World:
             Evidence.objects.filter(**mine),
             Ping.objects.filter(heartbeat__monitor__team=team),
             Region.objects.all(),
+            Channel.objects.filter(team=team),
+            Policy.objects.filter(team=team, is_default=False),
+            Step.objects.filter(policy=self.policy),
+            MonitorPolicy.objects.filter(**mine),
+            Delivery.objects.filter(team=team),
             Mail.objects.filter(pk=self.mail.pk),
             DeadLetter.objects.all(),
         ]
@@ -365,10 +412,11 @@ def test_whoever_may_is_let_in(world, name):
 # The admin ------------------------------------------------------------------------------------------------------------
 def admin_paths(world):
     ids = {"user": world.alice.pk, "team": team_of(world.alice).pk, "mail": world.mail.pk}
+    ids |= {"channel": world.channel.pk, "policy": world.policy.pk, "delivery": world.delivery.pk}
     for _, pattern in every_route():
         if pattern.startswith(ADMIN):
             model = pattern.split("/")[2] if pattern.count("/") > 2 else ""
-            pk = ids.get(model, world.incident.pk if model == "incident" else world.monitor.pk)
+            pk = ids.get(model, world.incident.pk if model in {"incident", "alarm"} else world.monitor.pk)
             known = {"object_id": pk, "id": world.alice.pk, "app_label": "accounts", "url": "x"}
             known |= {"content_type_id": 1, "pk": pk, "monitor_id": world.monitor.pk}
             yield path_of(pattern, known)

@@ -9,11 +9,13 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from alerts import queries as alerts
 from incidents.models import Transition
 from monitors import queries
 from monitors.queries_health import open_troubles
 from uptime.pipeline.stalled import stalled_since
 
+OPEN_SHOWN = 4  # incidents named in the banner; the list has them all
 THEMES = ("light", "dark")  # anything else follows the reader's system
 OUTSIDE_THEIR_APP = {"monitors:regions": "regions", "monitors:region_remove": "regions", "accounts:mailbox": "mailbox"}
 
@@ -54,6 +56,7 @@ class Shell:
         found = [
             Link("monitors", "Monitors", "activity", reverse("monitors:list")),
             Link("incidents", "Incidents", "zap", reverse("incidents:list")),
+            Link("alerts", "Alerts", "bell", reverse("alerts:channels")),
             Link("regions", "Regions", "map-pin", reverse("monitors:regions")),
         ]
         if self.request.user.is_superuser:
@@ -66,8 +69,33 @@ class Shell:
     @cached_property
     def down(self) -> int:
         """How many monitors the reader sees down."""
-        user = getattr(self.request, "user", None)
-        return queries.down_count(user) if user is not None and user.is_authenticated else 0
+        return queries.down_count(self.request.user) if self._signed_in else 0
+
+    @cached_property
+    def open_incidents(self):
+        """What is going on now: the banner of every page, which tells whoever looks even if nothing else does."""
+        return list(alerts.open_incidents(self.request.user)[:OPEN_SHOWN]) if self._signed_in else []
+
+    @cached_property
+    def more_incidents(self) -> int:
+        """How many beyond those."""
+        if len(self.open_incidents) < OPEN_SHOWN:
+            return 0
+        return alerts.open_incidents(self.request.user).count() - OPEN_SHOWN
+
+    @cached_property
+    def channel_troubles(self):
+        return alerts.trouble(self.request.user) if self._signed_in else []
+
+    @cached_property
+    def unheard(self):
+        """Which of the reader's monitors nobody would be told about."""
+        return alerts.Unheard(alerts.team_ids(self.request.user))
+
+    @cached_property
+    def untold(self) -> int:
+        """How many monitors that is."""
+        return self.unheard.monitors().count()
 
     @cached_property
     def region_troubles(self):
@@ -78,6 +106,11 @@ class Shell:
     def held(self) -> int:
         """How many changes of status are not announced yet because everything failed at once."""
         return Transition.objects.held(timezone.now()).count() if self._is_staff else 0
+
+    @property
+    def _signed_in(self) -> bool:
+        user = getattr(self.request, "user", None)
+        return user is not None and user.is_authenticated
 
     @property
     def _is_staff(self) -> bool:

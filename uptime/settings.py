@@ -58,6 +58,7 @@ if TRUSTED_PROXY_COUNT:
 # Applications ------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "uptime.apps.UptimeConfig",
+    "alerts.apps.AlertsConfig",
     "incidents.apps.IncidentsConfig",
     "monitors.apps.MonitorsConfig",
     "accounts.apps.AccountsConfig",

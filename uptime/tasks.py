@@ -8,6 +8,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.utils import timezone
 
+from alerts.services import channels, delivery, planning
 from incidents import brake
 from incidents import services as incidents
 from monitors import live
@@ -81,6 +82,19 @@ def beacon() -> None:
     app.send_task("record", args=["", sealed], queue=_results_queue(), argsrepr="<beacon>")
 
 
+@periodic(every=1)
+def announce() -> None:
+    """Write down who must hear of what has happened, and have it sent at once."""
+    if planning.announce(timezone.now()):
+        deliver.apply_async()
+
+
+@periodic(every=1, queue=WORK)
+def deliver() -> None:
+    """Send the messages that are due; the threads that do outlast this task."""
+    delivery.deliver()
+
+
 @periodic(every=60, queue=WORK)
 def roll_up() -> None:
     """Roll up what is complete by now; a backlog piece by piece, at most a minute at a time."""
@@ -125,6 +139,8 @@ def prune() -> None:
     while retention.cut_logs(settings.PING_LOG_SIZE):
         pass
     while testruns.prune(now):
+        pass
+    while channels.prune(now):
         pass
 
 

@@ -1,4 +1,5 @@
 import django.db.models.deletion
+from django.conf import settings
 from django.db import migrations, models
 
 
@@ -7,28 +8,12 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
         ('accounts', '0001_initial'),
         ('monitors', '0001_initial'),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Incident',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('outage', 'Outage'), ('certificate', 'Certificate'), ('domain', 'Domain'), ('manual', 'Manual')], default='outage', max_length=12)),
-                ('started_at', models.DateTimeField()),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('resolution', models.CharField(blank=True, choices=[('recovered', 'Recovered'), ('paused', 'Monitor paused'), ('deleted', 'Monitor deleted')], max_length=12)),
-                ('cause', models.CharField(help_text='The reason most regions gave.', max_length=32)),
-                ('summary', models.CharField(help_text='The cause in a sentence.', max_length=300)),
-                ('regions', models.JSONField(default=list, help_text='Names of the regions that saw it down.')),
-                ('votes', models.JSONField(default=dict, help_text='Why it was opened: votes, need, rounds.')),
-            ],
-            options={
-                'ordering': ['-started_at', '-id'],
-            },
-        ),
         migrations.CreateModel(
             name='Notice',
             fields=[
@@ -74,6 +59,25 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-decided_at'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Incident',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('outage', 'Outage'), ('certificate', 'Certificate'), ('domain', 'Domain'), ('manual', 'Manual')], default='outage', max_length=12)),
+                ('started_at', models.DateTimeField()),
+                ('resolved_at', models.DateTimeField(blank=True, null=True)),
+                ('resolution', models.CharField(blank=True, choices=[('recovered', 'Recovered'), ('paused', 'Monitor paused'), ('deleted', 'Monitor deleted')], max_length=12)),
+                ('acknowledged_at', models.DateTimeField(blank=True, help_text='Somebody sees to it: nobody else is told.', null=True)),
+                ('cause', models.CharField(help_text='The reason most regions gave.', max_length=32)),
+                ('summary', models.CharField(help_text='The cause in a sentence.', max_length=300)),
+                ('regions', models.JSONField(default=list, help_text='Names of the regions that saw it down.')),
+                ('votes', models.JSONField(default=dict, help_text='Why it was opened: votes, need, rounds.')),
+                ('acknowledged_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'ordering': ['-started_at', '-id'],
             },
         ),
         migrations.AddField(

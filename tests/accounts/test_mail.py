@@ -1,44 +1,17 @@
 import ssl
 from datetime import timedelta
-from email import message_from_bytes
-from email.policy import default
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
 from django.core import checks
 from django.core.mail import EmailMessage, EmailMultiAlternatives, send_mail
 from django.utils import timezone
 
 from accounts.mail import smtp_options
 from accounts.models import Mail
+from tests.inbox import Inbox
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mailbox")]
-
-
-class Inbox(Controller):
-    """A real SMTP server on a free port of this machine that keeps what it takes."""
-
-    def __init__(self, **options):
-        self.messages, self.logins, self.refuse = [], [], ""
-        super().__init__(self, hostname="127.0.0.1", port=0, **options)
-
-    def _trigger_server(self):
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
-
-    async def handle_DATA(self, server, session, envelope):
-        if self.refuse:
-            return self.refuse
-        self.messages.append(message_from_bytes(envelope.content, policy=default))
-        self.recipients = envelope.rcpt_tos
-        return "250 OK"
-
-    def authenticate(self, server, session, envelope, mechanism, data):
-        self.logins.append((data.login.decode(), data.password.decode()))
-        right = data.password == b"s3cret/:@"
-        return AuthResult(success=right, handled=right)
 
 
 @pytest.fixture

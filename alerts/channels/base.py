@@ -1,0 +1,151 @@
+"""What a kind of channel is: one module with `KIND`, found by its name, in this package.
+
+A kind turns a Message into the words of its provider (`render`) and hands them over (`send`). It knows no model and no
+queue: when to send, how often to try again and what is written down is decided by alerts.services.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from alerts.domain.escalation import Severity
+from monitors.probes.options import OptionsForm
+from uptime.lib.registry import Registry
+
+if TYPE_CHECKING:
+    from alerts.transport import Transport
+
+Values = dict[str, Any]  # cleaned options of a kind, secrets included, with member_email, member_name, channel_id
+
+
+class Event(StrEnum):
+    """What a message is about."""
+
+    DOWN = "down"  # an incident was opened, or a later step hears of it
+    REMINDER = "reminder"  # it lasts
+    UP = "up"  # it is resolved, or was before anybody heard of it
+    EXPIRY = "expiry"  # a certificate or a domain ends soon, or was renewed
+    DIGEST = "digest"  # many of these at once
+    CHANNEL = "channel"  # another channel does not work
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The incident a message is about."""
+
+    id: int
+    monitor: str  # its name
+    target: str
+    kind: str  # outage, certificate, domain, manual
+    cause: str  # in a sentence
+    started_at: datetime
+    resolved_at: datetime | None = None
+    regions: tuple[str, ...] = ()
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    monitor_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is to be said, in no provider's words.
+
+    `key` is the same whenever this message is sent once more: receivers tell doubles by it. `thread` is the same for
+    all messages about one incident. `first`: nothing about this incident came through this channel before."""
+
+    key: str
+    event: Event
+    severity: Severity
+    title: str
+    text: str
+    url: str
+    team: str
+    at: datetime
+    facts: tuple[tuple[str, str], ...] = ()
+    subject: Subject | None = None
+    first: bool = True
+    lines: tuple[str, ...] = ()  # of a digest: one for each message in it
+    acknowledge_url: str = ""
+    settings_url: str = ""  # where what is sent here can be changed
+
+    @property
+    def thread(self) -> str:
+        return f"incident-{self.subject.id}" if self.subject else self.key
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A message as a provider gets it, kept for the Messages page. Holds no secret.
+
+    `body` is what goes over the wire where that is neither the text nor the HTML, such as JSON."""
+
+    title: str
+    text: str = ""
+    html: str = ""
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Handed over. `answer`: the provider's, in a line; `reference`: the provider's name for the message.
+
+    `kept`: it was kept and not sent, because nothing here can send it yet; `answer` says what is missing."""
+
+    answer: str = ""
+    reference: str = ""
+    kept: bool = False
+
+
+class Temporary(Exception):  # noqa: N818 - it is no fault of the program
+    """Not handed over, and worth another try. `retry_after_s`: not before that many seconds."""
+
+    def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.retry_after_s = reason, retry_after_s
+
+
+class Permanent(Exception):  # noqa: N818
+    """Not handed over, and never will be as it is. `disable`: nothing else will be through this channel either."""
+
+    def __init__(self, reason: str, disable: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.disable = reason, disable
+
+
+@dataclass(frozen=True)
+class ChannelKind:
+    """The base of every kind, which overrides `render` and `send`.
+
+    `label` names it in lists, `description` says in a sentence where messages go, `icon` is one of icons.svg.
+    `secret_fields` are the options that are stored encrypted, never shown but for their last four characters.
+    `per_minute`, `per_hour`: what its provider, or a person, can take; what goes beyond comes in a digest."""
+
+    name: str
+    label: str
+    description: str
+    icon: str = "send"
+    Options: type[OptionsForm] = OptionsForm
+    secret_fields: tuple[str, ...] = ()
+    per_minute: int = 20
+    per_hour: int = 200
+
+    def summary(self, options: Values) -> str:
+        """Where its messages go, in a few words and without a secret."""
+        return ""
+
+    def problem(self, options: Values) -> str:
+        """Why nothing would arrive, in a sentence with the way out; empty where it should."""
+        return ""
+
+    def render(self, message: Message, options: Values) -> Rendered:
+        """The message in the provider's words, as it is kept and shown."""
+        return Rendered(message.title, message.text)
+
+    def send(self, message: Message, options: Values, transport: "Transport") -> Receipt:
+        """Hand it over, within the transport's deadline. Raises Temporary or Permanent."""
+        raise NotImplementedError
+
+
+KINDS: Registry[ChannelKind] = Registry("alerts.channels")

@@ -1,0 +1,160 @@
+"""One attempt at one delivery, and what follows from how it went.
+
+Sending and writing down are two things: a crash between them sends a message once more, with the same key. Nothing is
+locked while a provider takes its time.
+"""
+
+import logging
+import random
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from alerts import messages
+from alerts.channels.base import Event, Message, Permanent, Receipt, Rendered, Temporary
+from alerts.domain.tries import FALL_BACK, next_attempt
+from alerts.models import Channel, Delivery, Status
+from alerts.services import falling_back
+from alerts.transport import Transport
+from monitors import live
+from uptime.lib.net import Guard
+
+logger = logging.getLogger(__name__)
+Outcome = Receipt | Temporary | Permanent
+
+
+def attempt(pk: int) -> Delivery:
+    """Send a delivery that was claimed, and write down what came of it."""
+    delivery = _load(pk)
+    needless = _needless(delivery)
+    if needless:
+        return _close(delivery, Status.CANCELLED, needless)
+    outcome = _send(delivery)
+    with transaction.atomic():
+        current = Delivery.objects.select_for_update().filter(pk=pk, status=Status.SENDING).exists()
+        if current:  # else a lease ran out and somebody else has finished it
+            _write_down(delivery, outcome, timezone.now())
+    live.bump([delivery.team_id])
+    return delivery
+
+
+def try_once(delivery: Delivery) -> Delivery:
+    """Send now, with somebody waiting for the result: a failure is final, and says nothing about other messages."""
+    outcome, now = _send(delivery), timezone.now()
+    if isinstance(outcome, Receipt):
+        _succeeded(delivery, outcome, now)
+    else:
+        _end(delivery, Status.DEAD, outcome.reason, now)
+        _mark_failed(delivery, outcome.reason, now)
+    return delivery
+
+
+def _load(pk: int) -> Delivery:
+    related = ("team", "channel__member", "incident__monitor", "incident__acknowledged_by")
+    return Delivery.objects.select_related(*related).get(pk=pk)
+
+
+def _needless(delivery: Delivery) -> str:
+    """Why it need not be sent any more; empty when it must be."""
+    channel = delivery.channel
+    if channel is None:
+        return "The channel was deleted."
+    if not channel.enabled:
+        other = falling_back.fall_back(delivery, "it is switched off", timezone.now())
+        return f"The channel is switched off{'; it went another way' if other else ''}."
+    return _overtaken(delivery)
+
+
+def _overtaken(delivery: Delivery) -> str:
+    """What has made the news of an incident old, if anything has."""
+    incident = delivery.incident
+    if incident is None or delivery.event not in {Event.DOWN, Event.REMINDER}:
+        return ""
+    if incident.resolved_at:
+        return "It was resolved before this was sent."
+    if incident.acknowledged_at and delivery.event == Event.DOWN and not delivery.first:
+        return "Somebody had acknowledged it."
+    return ""
+
+
+def _send(delivery: Delivery) -> Outcome:
+    """Compose, keep what is said, and hand it over. Whatever goes wrong is an outcome."""
+    try:
+        channel = delivery.channel
+        assert channel is not None  # noqa: S101 - whoever calls has looked
+        kind, options = channel.about, {**channel.all_options, "channel_id": channel.pk}
+        message: Message = messages.compose(delivery, timezone.now())
+        _keep(delivery, kind.render(message, options))
+        with Transport(Guard(settings.ALLOW_PRIVATE_TARGETS)) as transport:
+            return kind.send(message, options, transport)
+    except (Temporary, Permanent) as outcome:
+        return outcome
+    except Exception as error:
+        logger.exception("Delivery %s through a channel of kind %s", delivery.pk, delivery.channel_kind)
+        return Temporary(f"Something went wrong here: {type(error).__name__}. The log says what.")
+
+
+def _keep(delivery: Delivery, rendered: Rendered) -> None:
+    """What is said, before it is said: after a crash it is still known what may have gone out."""
+    delivery.title, delivery.text = _storable(rendered.title)[:300], _storable(rendered.text)
+    delivery.html, delivery.body = _storable(rendered.html), _storable(rendered.body)
+    delivery.save(update_fields=["title", "text", "html", "body"])
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+# What follows ---------------------------------------------------------------------------------------------------------
+def _write_down(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+    match outcome:
+        case Receipt():
+            _succeeded(delivery, outcome, now)
+        case Temporary():
+            _failed(delivery, outcome, now)
+        case Permanent():
+            _end(delivery, Status.DEAD, outcome.reason, now)
+            _mark_failed(delivery, outcome.reason, now)
+            falling_back.fall_back(delivery, outcome.reason, now)
+            if outcome.disable and delivery.channel:
+                falling_back.switch_off(delivery.channel, outcome.reason, now)
+
+
+def _succeeded(delivery: Delivery, receipt: Receipt, now: datetime) -> None:
+    delivery.reference = _storable(receipt.reference)[:200]
+    _end(delivery, Status.KEPT if receipt.kept else Status.SENT, receipt.answer, now)
+    if not receipt.kept:
+        Channel.objects.filter(deliveries=delivery).update(last_ok_at=now)
+
+
+def _failed(delivery: Delivery, outcome: Temporary, now: datetime) -> None:
+    """Again later, or given up; who waits too long is told another way meanwhile."""
+    first = delivery.tried_at or now
+    wait = None if outcome.retry_after_s is None else timedelta(seconds=min(outcome.retry_after_s, 1e6))
+    again = next_attempt(delivery.attempts, first, now, random.random(), wait)  # noqa: S311 - no secret
+    _mark_failed(delivery, outcome.reason, now)
+    if again is None:
+        _end(delivery, Status.DEAD, outcome.reason, now)
+    else:
+        delivery.status, delivery.next_attempt_at = Status.FAILED, again
+        delivery.answer = _storable(outcome.reason)[:500]
+        delivery.save(update_fields=["status", "next_attempt_at", "answer"])
+    if again is None or now - first >= FALL_BACK:
+        falling_back.fall_back(delivery, outcome.reason, now)
+
+
+def _end(delivery: Delivery, status: Status, answer: str, now: datetime) -> None:
+    delivery.status, delivery.answer, delivery.finished_at = status, _storable(answer)[:500], now
+    delivery.save(update_fields=["status", "answer", "finished_at", "reference"])
+
+
+def _close(delivery: Delivery, status: Status, answer: str) -> Delivery:
+    _end(delivery, status, answer, timezone.now())
+    live.bump([delivery.team_id])
+    return delivery
+
+
+def _mark_failed(delivery: Delivery, reason: str, now: datetime) -> None:
+    Channel.objects.filter(deliveries=delivery).update(last_failed_at=now, last_error=_storable(reason)[:500])

@@ -1,0 +1,135 @@
+"""Which deliveries are sent now: claimed with a lease, a few for each channel, so that none is in the way of another.
+
+What a channel's pace has no room for is told in one digest instead.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Exists, F, OuterRef, Q, Window
+from django.db.models.functions import Coalesce, RowNumber
+
+from alerts.channels.base import Event
+from alerts.domain.tries import HOUR, MINUTE, Pace, Room, room
+from alerts.models import Channel, Delivery, Status
+
+LEASE = timedelta(seconds=60)  # an attempt takes ten seconds at most; after a crash it is claimed once more
+AT_ONCE = 4  # messages through one channel at the same time
+APART = (Event.DIGEST, Event.TEST, Event.CHANNEL)  # they count towards no pace and go into no digest
+
+
+@dataclass
+class Turn:
+    """What one channel may send now."""
+
+    single: int
+    at_once: int
+
+
+@transaction.atomic
+def claim(now: datetime, most: int) -> list[int]:
+    """Up to `most` deliveries that are this caller's until `now` + LEASE, the longest due first."""
+    turns = _turns(now)
+    if not turns:
+        return []
+    chosen = _chosen(now, turns, most)
+    locked = Delivery.objects.due(now).filter(pk__in=chosen).select_for_update(skip_locked=True)
+    ids = list(locked.values_list("pk", flat=True))
+    Delivery.objects.filter(pk__in=ids).update(
+        status=Status.SENDING,
+        attempts=F("attempts") + 1,
+        next_attempt_at=now + LEASE,
+        tried_at=Coalesce("tried_at", now),
+    )
+    return [pk for pk in chosen if pk in set(ids)]
+
+
+def _due(now: datetime):
+    """Due, and nothing about the same incident waits before it on the same channel: up never overtakes down."""
+    before = Delivery.objects.open().filter(
+        incident=OuterRef("incident"), channel=OuterRef("channel"), pk__lt=OuterRef("pk")
+    )
+    return Delivery.objects.due(now).filter(~Exists(before))
+
+
+def _turns(now: datetime) -> dict[int | None, Turn]:
+    """For each channel that has anything due. What its pace has no room for has become a digest afterwards."""
+    due = dict(_due(now).order_by().values_list("channel").annotate(count=Count("pk")))
+    if not due:
+        return {}
+    channels = Channel.objects.in_bulk([pk for pk in due if pk])
+    busy, lately = _busy(now, channels), _lately(now, channels)
+    turns: dict[int | None, Turn] = {}
+    for pk, count in due.items():
+        if pk is None:
+            turns[pk] = Turn(AT_ONCE, AT_ONCE)  # its channel is gone: they are only to be ended
+            continue
+        channel, under_way = channels[pk], busy.get(pk, 0)
+        minute, hour = lately.get(pk, (0, 0))
+        allowed = room(
+            Pace(minute + under_way, hour + under_way, channel.digest_at), channel.per_minute, channel.per_hour, now
+        )
+        turns[pk] = Turn(allowed.single, max(0, AT_ONCE - under_way))
+        if count > allowed.single:
+            _fold(channel, allowed, now)
+    return turns
+
+
+def _busy(now: datetime, ids: Iterable[int]) -> dict[int, int]:
+    found = Delivery.objects.filter(status=Status.SENDING, next_attempt_at__gt=now, channel__in=ids)
+    return dict(found.order_by().values_list("channel").annotate(count=Count("pk")))
+
+
+def _lately(now: datetime, ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """How many went through in the last minute and hour."""
+    found = Delivery.objects.filter(channel__in=ids, status=Status.SENT, finished_at__gt=now - HOUR)
+    found = found.exclude(event__in=APART).order_by()
+    counted = found.values("channel").annotate(
+        minute=Count("pk", filter=Q(finished_at__gt=now - MINUTE)), hour=Count("pk")
+    )
+    return {row["channel"]: (row["minute"], row["hour"]) for row in counted}
+
+
+def _fold(channel: Channel, allowed: Room, now: datetime) -> None:
+    """Put what there is no room for into one digest, unless there was one just now."""
+    if not allowed.digest:
+        return
+    fresh = _due(now).filter(channel=channel, attempts=0).exclude(event__in=APART).order_by("next_attempt_at", "pk")
+    rest = list(fresh.values_list("pk", flat=True)[allowed.single :])
+    if len(rest) < 2:
+        return  # the one waits until there is room
+    digest = Delivery.objects.create(
+        team_id=channel.team_id,
+        channel=channel,
+        channel_name=channel.name,
+        channel_kind=channel.kind,
+        event=Event.DIGEST,
+        key=f"digest:{channel.pk}:{now.timestamp():.3f}",
+        why=f"More than {channel.per_minute} a minute, or {channel.per_hour} an hour, come together",
+        due_at=now,
+        next_attempt_at=now,
+    )
+    Delivery.objects.filter(pk__in=rest, status=Status.PENDING).update(
+        status=Status.DIGESTED, digest=digest, finished_at=now, answer="Told in a digest with others."
+    )
+    Channel.objects.filter(pk=channel.pk).update(digest_at=now)
+
+
+def _chosen(now: datetime, turns: dict[int | None, Turn], most: int) -> list[int]:
+    ranked = _due(now).annotate(
+        rank=Window(RowNumber(), partition_by=[F("channel")], order_by=[F("next_attempt_at"), F("pk")])
+    )
+    rows = ranked.filter(rank__lte=AT_ONCE).order_by("next_attempt_at", "pk").values_list("pk", "channel", "event")
+    chosen: list[int] = []
+    for pk, channel, event in rows:
+        turn = turns.get(channel)
+        if turn is None or turn.at_once <= 0 or (event not in APART and turn.single <= 0):
+            continue
+        turn.at_once -= 1
+        turn.single -= event not in APART
+        chosen.append(pk)
+        if len(chosen) == most:
+            break
+    return chosen

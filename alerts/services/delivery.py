@@ -1,0 +1,85 @@
+"""The threads that send: however long one provider takes, the others' messages go on."""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import BoundedSemaphore, Event, Lock
+
+from django.db import connections
+from django.utils import timezone
+
+from alerts.services.attempts import attempt
+from alerts.services.claiming import claim
+
+logger = logging.getLogger(__name__)
+
+THREADS = 48  # messages under way in one process
+PATIENCE_S = 0.5
+LONGEST = timedelta(seconds=20)  # of one run while there is always more
+
+
+class Crew:
+    """Threads that are started when there is something to send."""
+
+    def __init__(self, size: int = THREADS) -> None:
+        self.size = size
+        self._slots = BoundedSemaphore(size)
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix="deliver")
+        self._alone, self._finished = Lock(), Event()
+
+    def run(self) -> int:
+        """Hand everything that is due to the threads; returns how many that were. A second run at the same time
+        returns at once: the first one sees what it would have seen."""
+        if not self._alone.acquire(blocking=False):
+            return 0
+        try:
+            return self._run()
+        finally:
+            self._alone.release()
+
+    def _run(self) -> int:
+        count, ends = 0, time.monotonic() + LONGEST.total_seconds()
+        while time.monotonic() < ends:
+            free = self._free()
+            self._finished.clear()
+            ids = claim(timezone.now(), free)
+            for _ in range(free - len(ids)):
+                self._slots.release()
+            for pk in ids:
+                self._pool.submit(self._attempt, pk)
+            count += len(ids)
+            # One that ends makes room for the next of its channel. Who hangs is not waited for.
+            if not ids and (free == self.size or not self._finished.wait(PATIENCE_S)):
+                break
+        return count
+
+    def _free(self) -> int:
+        """Take every free slot, at least one."""
+        self._slots.acquire()
+        free = 1
+        while free < self.size and self._slots.acquire(blocking=False):
+            free += 1
+        return free
+
+    def _attempt(self, pk: int) -> None:
+        try:
+            attempt(pk)
+        except Exception:  # the lease runs out, and it is tried again
+            logger.exception("Delivery %s", pk)
+        finally:
+            connections.close_all()
+            self._slots.release()
+            self._finished.set()
+
+    def finish(self) -> None:
+        """Wait for what is under way."""
+        self._pool.shutdown(wait=True)
+
+
+CREW = Crew()
+
+
+def deliver() -> int:
+    """Send what is due; returns how many messages were begun."""
+    return CREW.run()

@@ -1,0 +1,32 @@
+"""What other apps' pages show of alerts, without these apps knowing of any."""
+
+from django import template
+from django.utils import timezone
+
+from alerts import queries
+
+register = template.Library()
+
+
+@register.inclusion_tag("alerts/_hearing.html", takes_context=True)
+def hearing(context, monitor):
+    """Who would be told about a monitor, on its page; loud where nobody would."""
+    shell = context["shell"]
+    found = queries.hearing(monitor)
+    return {"monitor": monitor, "hearing": found, "shell": shell}
+
+
+@register.filter
+def untold(monitor, shell):
+    """Why nobody would be told about a monitor; empty when somebody would."""
+    return shell.unheard.problems(monitor)
+
+
+@register.inclusion_tag("alerts/_ledger.html")
+def ledger(incident):
+    """Who was told what of an incident, and what is still to come."""
+    return {
+        "deliveries": queries.ledger(incident),
+        "waiting": queries.waiting(incident, timezone.now()),
+        "incident": incident,
+    }

@@ -1,0 +1,27 @@
+"""Pages of alerting."""
+
+from django.urls import path
+
+from alerts import views, views_messages, views_policies
+
+app_name = "alerts"
+urlpatterns = [
+    path("alerts", views.channels, name="channels"),
+    path("alerts/channels/add", views.channel_add, name="channel_add"),
+    path("alerts/channels/<int:pk>", views.channel_edit, name="channel_edit"),
+    path("alerts/channels/<int:pk>/delete", views.channel_delete, name="channel_delete"),
+    path("alerts/channels/<int:pk>/test", views.channel_test, name="channel_test"),
+    path("alerts/channels/<int:pk>/switch", views.channel_switch, name="channel_switch"),
+    path("alerts/policies", views_policies.policies, name="policies"),
+    path("alerts/policies/add", views_policies.policy_add, name="policy_add"),
+    path("alerts/policies/<int:pk>", views_policies.policy_edit, name="policy_edit"),
+    path("alerts/policies/<int:pk>/delete", views_policies.policy_delete, name="policy_delete"),
+    path("alerts/policies/<int:pk>/default", views_policies.policy_default, name="policy_default"),
+    path("alerts/monitors/<int:pk>", views_policies.monitor, name="monitor"),
+    path("alerts/messages", views_messages.messages, name="messages"),
+    path("alerts/messages/<int:pk>", views_messages.message, name="message"),
+    path("alerts/messages/<int:pk>/html", views_messages.message_html, name="message_html"),
+    path("alerts/messages/<int:pk>/again", views_messages.again, name="again"),
+    path("alerts/banner", views_messages.banner, name="banner"),
+    path("unsubscribe/<str:token>", views_messages.unsubscribe, name="unsubscribe"),
+]
