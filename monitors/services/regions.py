@@ -27,6 +27,7 @@ BREAK = timedelta(seconds=5)  # a longer pause between two beacons means that th
 FORGET_WORKER_AFTER = timedelta(minutes=10)
 SLUG_LENGTH = 32
 MOST_CANARIES = 20  # of one worker that are kept
+AT_ONCE = timedelta(seconds=2)  # signs closer together were not given so: one comes every five seconds
 BELIEVED_MS = 1_000.0  # a way through the results queue that is longer may explain a clock that seems to be behind
 
 
@@ -112,23 +113,27 @@ def heard(region: Region, sign: Sign, issued_at: Ms) -> None:
             "in_flight": sign.in_flight,
             "lag_ms": sign.lag_ms,
             "version": sign.version[:20],
-            "clock_ms": _clock(sign, before.clock_ms if before else None, now),
+            "clock_ms": _clock(sign, before, now),
             "canaries": list(sign.canaries),
         },
     )
     RegionWorker.objects.filter(region=region, heard_at__lt=now - FORGET_WORKER_AFTER).delete()
 
 
-def _clock(sign: Sign, known: float | None, now: datetime) -> float | None:
+def _clock(sign: Sign, before: RegionWorker | None, now: datetime) -> float | None:
     """How far a worker's clock is ahead of ours, None while a slow queue could be taken for a clock that is behind.
 
     A message from the future proves a clock that is ahead. One that is behind is believed a second more with each
-    sign, because a single message may have been held up on its way.
+    sign, because a single message may have been held up on its way; several that come at once have been.
     """
     ahead = sign.sent_at - to_ms(now)
     if ahead > 0:
         return float(ahead)
-    return max(float(ahead), (known or 0.0) - BELIEVED_MS) if _results_flow(now) else None
+    if not _results_flow(now):
+        return None
+    known = (before.clock_ms if before else None) or 0.0
+    at_once = before is not None and now - before.heard_at < AT_ONCE
+    return max(float(ahead), known if at_once else known - BELIEVED_MS)
 
 
 def _results_flow(now: datetime) -> bool:
