@@ -7,6 +7,11 @@ from monitors.api_schema import A_MOMENT, FLAG, TEXT, TIME, WHOLE, ref, refusal
 from monitors.probes.base import Reason
 
 STATES = ["checking", "up", "down", "nodata", "offline", "off", "unsent", "silent"]
+MONITOR_ID = {
+    **TEXT,
+    "description": "Test this monitor as it is stored, from its regions; everything else is then ignored. Left out: "
+    "the settings of the body are tested.",
+}
 NUMBER = {"type": "number", "nullable": True}
 PHASES = ["dns", "connect", "tls", "first_byte", "transfer"]
 OUTCOME = {
@@ -65,7 +70,14 @@ EXAMPLE = {
 
 def components():
     """The objects of this API, by name."""
-    return api_schema.components() | {
+    common = api_schema.components()
+    return common | {
+        "TestSettings": {
+            "type": "object",
+            "description": "A monitor, or settings as in creating one.",
+            "properties": {"monitor_id": MONITOR_ID, **common["MonitorSettings"]["properties"]},
+            "example": {"url": "https://example.com"},
+        },
         "Test": {
             "type": "object",
             "example": EXAMPLE,
@@ -94,20 +106,7 @@ class TestSchema(api_schema.MonitorSchema):
     components = staticmethod(components)
 
 
-BODY = {
-    "application/json": {
-        "type": "object",
-        "properties": {
-            "monitor_id": {
-                **TEXT,
-                "description": "Test this monitor as it is stored, from its regions. Everything else is then ignored. "
-                "Left out: the body holds settings, as in creating a monitor.",
-            },
-        },
-        "allOf": [ref("MonitorSettings")],
-        "example": {"url": "https://example.com"},
-    }
-}
+BODY = {"application/json": ref("TestSettings")}
 ONE = {"type": "object", "properties": {"data": ref("Test")}}
 ID = OpenApiParameter("id", str, OpenApiParameter.PATH, description="The test's `id`.")
 MISSING = refusal(

@@ -23,6 +23,8 @@ PATHS = {
     "/api/token/refresh": {"post"},
     "/api/v2/monitors": {"get", "post"},
     "/api/v2/monitors/{id}": {"get", "patch", "delete"},
+    "/api/v2/tests": {"post"},
+    "/api/v2/tests/{id}": {"get"},
     "/api/v2/heartbeats": {"get", "post"},
     "/api/v2/heartbeats/{id}": {"get", "patch", "delete"},
     "/api/v2/monitors/{id}/sla": {"get"},
