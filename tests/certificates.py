@@ -2,6 +2,8 @@
 
 import hashlib
 import ssl
+import warnings
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dh, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 # Two Mersenne primes: a key of 8,676 bits without the half minute it takes to look for one.
@@ -127,9 +129,9 @@ def served(folder: Path, *chain: Certificate) -> ssl.SSLContext:
 
 def weak_group(folder: Path) -> Path:
     """A file with parameters for a Diffie-Hellman exchange of 1,024 bits."""
-    parameters = dh.DHParameterNumbers(int(OAKLEY_2, 16), 2).parameters()
+    der = bytes.fromhex(f"308187 02818100{OAKLEY_2} 020102")  # PKCS #3: the prime, and 2
     path = folder / "dh1024.pem"
-    path.write_bytes(parameters.parameter_bytes(serialization.Encoding.PEM, serialization.ParameterFormat.PKCS3))
+    path.write_text(f"-----BEGIN DH PARAMETERS-----\n{b64encode(der).decode()}\n-----END DH PARAMETERS-----\n")
     return path
 
 
@@ -161,7 +163,8 @@ class Pki:
     def old(self, version: ssl.TLSVersion, least: ssl.TLSVersion = ssl.TLSVersion.TLSv1, **how: Any) -> ssl.SSLContext:
         """Speaks no later version of TLS."""
         context = self.of(**how)
-        context.minimum_version, context.maximum_version = least, version
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # we know that they are old
+            context.minimum_version, context.maximum_version = least, version
         return context
 
     def insisting(self, ciphers: str) -> ssl.SSLContext:
