@@ -5,6 +5,7 @@ from email.utils import formatdate, parseaddr
 from typing import cast
 from urllib.parse import urlsplit
 
+from django import forms
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
