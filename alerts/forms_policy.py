@@ -17,6 +17,7 @@ from uptime.lib import durations
 from uptime.lib.zones import time_zones
 
 MAX_STEPS = 20
+EMPTY_STEP = {"severities": all_severities()}
 LONGEST = 7 * 86_400  # seconds after which a step may come
 REMINDERS = [
     (0, "Never"),
@@ -48,6 +49,8 @@ class LengthField(forms.CharField):
         return seconds
 
     def prepare_value(self, value):
+        if value == 0:
+            return ""
         return durations.words(value) if isinstance(value, int) else value
 
 
@@ -143,12 +146,12 @@ class PolicyForm(forms.Form):
         count = _count(data) if data is not None else len(stored)
         count = max(1, min(MAX_STEPS, count + extra))
         self.steps = [
-            StepForm(data, prefix=f"step-{at}", choices=choices, initial=stored[at] if at < len(stored) else {})
+            StepForm(data, prefix=f"step-{at}", choices=choices, initial=stored[at] if at < len(stored) else EMPTY_STEP)
             for at in range(count)
         ]
         if data is not None and extra:
             for at in range(count - extra, count):
-                self.steps[at] = StepForm(None, prefix=f"step-{at}", choices=choices)
+                self.steps[at] = StepForm(None, prefix=f"step-{at}", choices=choices, initial=EMPTY_STEP)
 
     def section(self, *names):
         return [self[name] for name in names]

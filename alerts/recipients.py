@@ -63,12 +63,11 @@ class Book:
         return [instead] if instead and instead.enabled else []
 
     def _own(self, membership: Membership, severity: Severity) -> list[Channel]:
-        """What a member chose for this severity. Who has chosen no channel at all gets email."""
-        own = [each for each in self.channels.values() if self._is_of(each, membership)]
-        chosen = [each for each in own if each.enabled]
-        if not own:
-            return [self._account_email(membership)]
-        return [each for each in chosen if severity in each.severities]
+        """What a member chose for this severity. Who has chosen no channel at all gets email, unless they left that."""
+        own = [each for each in self.channels.values() if self._is_of(each, membership) and not each.automatic]
+        email = self._account_email(membership)
+        chosen = own or [email]
+        return [each for each in chosen if each.enabled and severity in each.severities]
 
     def _account_email(self, membership: Membership) -> Channel:
         for each in self.channels.values():

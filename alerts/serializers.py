@@ -194,7 +194,7 @@ class PolicyBody:
         if kind not in known:
             words = ", ".join(sorted({*known, "user", *CHANNEL_WORDS}))
             self.errors["steps"] = [f"A member of a step has a type: one of {words}."]
-        return known.get(kind, "")
+        return known.get(str(kind), "")
 
     def save(self) -> Policy:
         return self.form.save()

@@ -21,13 +21,16 @@ from typing import Any, Self
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, disable_warnings
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import InsecureRequestWarning
 
 from alerts.channels.base import Permanent, Temporary
 from uptime.lib.deadline import ask
 from uptime.lib.net import Guard, UrlError, check_url, has_route
 from uptime.lib.version import VERSION
+
+disable_warnings(InsecureRequestWarning)  # who switches the check of a certificate off has been told what it means
 
 DEADLINE_S = 10.0  # for a whole attempt
 BODY_LIMIT = 64 * 1024  # bytes of an answer that are read

@@ -5,6 +5,7 @@ from email.utils import formatdate, parseaddr
 from typing import cast
 from urllib.parse import urlsplit
 
+from django import forms
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
@@ -29,6 +30,7 @@ class EmailOptions(OptionsForm):
     addresses = AddressesField(
         label="Addresses",
         required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
         max_lines=MAX_ADDRESSES,
         help_text="One per line. Empty: the address of the member's own account.",
     )
@@ -108,7 +110,10 @@ def deliver(made: EmailMultiAlternatives, to: list[str]) -> Receipt:
 def _converse(backend: EmailBackend, made: EmailMultiAlternatives, to: list[str]) -> Receipt:
     server = backend.connection
     assert server is not None  # noqa: S101 - it was opened, or an error was raised
-    _taken(server.mail(parseaddr(made.from_email)[1]))
+    server.ehlo_or_helo_if_needed()
+    sender = server.mail(parseaddr(made.from_email)[1])
+    if sender[0] != 250:  # the sender is the operator's to put right, and no fault of the address
+        raise Temporary(f"The mail server said: {_answer(*sender)}")
     said = {address: server.rcpt(address) for address in to}
     refused = {address: answer for address, answer in said.items() if answer[0] not in {250, 251}}
     if len(refused) == len(to):

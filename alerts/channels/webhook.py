@@ -74,7 +74,7 @@ class SigningField(SecretField):
 class TemplateField(TextField):
     """JSON in which $VARIABLES stand for what a message says."""
 
-    widget = forms.Textarea
+    widget = forms.Textarea(attrs={"rows": 5, "spellcheck": "false"})
 
     def clean(self, value: Any) -> str:
         text: str = super().clean(value).strip()
@@ -105,7 +105,10 @@ class WebhookOptions(OptionsForm):
     )
     method = forms.ChoiceField(choices=[(each, each) for each in METHODS], initial="POST", required=False)
     headers = HeadersField(
-        label="Headers", required=False, help_text="One per line, such as “Authorization: Bearer …”. Stored encrypted."
+        label="Headers",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="One per line, such as “Authorization: Bearer …”. Stored encrypted.",
     )
     template = TemplateField(
         label="Body",

@@ -76,6 +76,7 @@ def test_a_channel_of_ones_own_is_seen_by_nobody_else(client, alice, team):
     client.post("/alerts/channels/add?kind=email", {"addresses": "a@example.com", "whose": "me", "name": "Mine"})
     mine = Channel.objects.get()
     assert mine.member == alice
+    assert "Mine" in text(client.get("/alerts"))
     bob = make_user("bob", team=team)
     client.force_login(bob)
     assert "Mine" not in text(client.get("/alerts"))

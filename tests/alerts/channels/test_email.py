@@ -52,7 +52,7 @@ def test_messages_of_one_incident_make_a_thread_and_the_same_message_keeps_its_i
 def test_it_can_be_left_with_one_click(inbox):
     send()
     [mail] = inbox.messages
-    assert mail["List-Unsubscribe"].startswith("<https://uptime.example/unsubscribe/")
+    assert mail["List-Unsubscribe"].strip().startswith("<https://uptime.example/unsubscribe/")
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert mail["Auto-Submitted"] == "auto-generated"
 

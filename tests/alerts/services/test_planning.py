@@ -268,3 +268,21 @@ def test_who_wants_to_hear_of_no_certificates_does_not(monitor, hook):
     make_policy(monitor.team, (hook, 0), tell_expiry=False)
     expiry(monitor)
     assert announce() == 0
+
+
+def test_who_unsubscribed_from_their_account_email_gets_none(monitor):
+    goes_down(monitor)
+    announce()
+    assert channels.leave(Delivery.objects.get().channel_id, "alice@example.com")
+    other = goes_down(make_monitor(monitor.team, status="up"))
+    announce()
+    assert ledger(incident=other) == []
+
+
+def test_who_chose_a_channel_of_their_own_gets_no_account_email_besides(monitor):
+    goes_down(monitor)
+    announce()
+    make_channel(monitor.team, name="My own", member=monitor.created_by)
+    other = goes_down(make_monitor(monitor.team, status="up"))
+    announce()
+    assert [name for _, name, _ in ledger(incident=other)] == ["My own"]
