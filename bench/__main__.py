@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import assertions as asserting
 from bench import floor, measure
 from bench import pings as heartbeats
 from bench.installation import COLUMNS, Installation
@@ -148,6 +149,12 @@ def pings(bench: Bench) -> None:
         bench.say(line)
 
 
+def assertions(bench: Bench) -> None:
+    """What assertions cost on 50 kB of JSON."""
+    for line in asserting.lines():
+        bench.say(line)
+
+
 def soak(bench: Bench) -> None:
     """20,000 monitors every 30 s for ten minutes: missed slots, delay, disk per day, memory."""
     installation, options = bench.installation, bench.options
@@ -166,7 +173,7 @@ def soak(bench: Bench) -> None:
 TICKS_SIZE = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'monitors_tick'::regclass"
 
 PARTS: dict[str, Callable[[Bench], None]] = {
-    each.__name__: each for each in (memory, http, https, hanging, idle, pings, soak)
+    each.__name__: each for each in (memory, http, https, hanging, idle, pings, assertions, soak)
 }
 DEFAULT = [name for name in PARTS if name != "soak"]
 

@@ -578,3 +578,26 @@ def test_a_broken_page_needs_neither_database_nor_session(client, alice, monkeyp
     response = client.get("/")
     assert response.status_code == 500
     assert "Something broke on our side" in text(response)
+
+
+# Degraded
+def test_a_degraded_monitor_is_shown_as_such_everywhere(client, shop, eu):
+    shop.state.degraded, shop.state.last_detail = True, "Answered in 900 ms, expected at most 500 ms"
+    shop.state.save()
+    slot = timezone.now() - timedelta(minutes=1)
+    ensure_partitions(slot.date(), ahead=1)
+    seen = {"config_version": 1, "started_at": slot, "response_ms": 900, "detail": shop.state.last_detail}
+    Tick.objects.create(monitor=shop, region=eu, slot=slot, vote="up", degraded=True, **seen)
+    page = text(client.get(reverse("monitors:detail", args=[shop.pk])))
+    assert page.count("Degraded</span>") == 3, "title, region and check"
+    assert "Degraded: up for" in page
+    assert "Degraded</span>" in text(client.get(reverse("monitors:list")))
+    assert "Shop" in text(client.get(reverse("monitors:list") + "?status=degraded"))
+
+
+def test_assertions_typed_on_the_page_are_kept_with_their_errors(client, alice, eu):
+    lines = 'json data.status == "ok"\njson a = 1'
+    posted = {"kind": "http", "target": "https://shop.example/", "assertions": lines, "interval": "30"}
+    page = text(client.post(reverse("monitors:add"), posted))
+    assert "Line 2: There is no operator" in page
+    assert "json data.status == &quot;ok&quot;\njson a = 1</textarea>" in page

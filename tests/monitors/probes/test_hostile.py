@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from monitors.probes import failures
+from monitors.probes import failures, transfer
 from monitors.probes.base import Phases, Reason
 from monitors.probes.content import Content
 from monitors.probes.kinds import Request
