@@ -61,9 +61,7 @@ def lines() -> list[str]:
     thread = threading.Thread(target=loop.run)
     thread.start()
     try:
-        found.append(
-            "beside the worker, reading the JSON included: of one after the other, and CPU on the engine's thread"
-        )
+        found.append("beside the worker, with reading the JSON: until it is known, and CPU on the engine's thread")
         found += [_aside(line, body, loop, aside) for line in ASIDE]
     finally:
         loop.post(aside.close)

@@ -231,10 +231,8 @@ def test_degraded_ends_with_a_good_round_with_a_bad_one_and_with_new_settings():
     monitor = make_watched()
     settle(monitor)
     slots = slots_of(monitor, 4)
-    bad, good = {"degraded": True}, {}
-    for slot, seen, flag in zip(
-        slots, (bad, good, bad, {"reason": Reason.REFUSED}), (True, False, True, False), strict=True
-    ):
+    seen = [{"degraded": True}, {}, {"degraded": True}, {"reason": Reason.REFUSED}]
+    for slot, facts, flag in zip(slots, seen, (True, False, True, False), strict=True):
         take("eu", [outcome(monitor, slot, **facts)], slot + 1000)
         assert state_of(monitor).degraded is flag
     take("eu", [outcome(monitor, slots[-1] + 1, degraded=True)], slots[-1] + 2000)
