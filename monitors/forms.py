@@ -19,6 +19,7 @@ from monitors.domain.slots import default_timeout, max_timeout
 from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS, as_judged, is_probed
+from monitors.probes.thresholds import LIMITS
 from uptime import actions
 from uptime.lib.net import Guard
 
@@ -38,9 +39,7 @@ PROBED = ("interval", "timeout", "regions", *RULES)
 SECTIONS = {
     "What to check": ["kind", "target", "name"],
     "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
-    "What counts as up": [
-        "expected_status", "keyword", "keyword_mode", "assertions", "degraded_above_ms", "down_above_ms", "upside_down",
-    ],
+    "What counts as up": ["expected_status", "keyword", "keyword_mode", "assertions", *LIMITS],
     "Regions and verdict": [
         "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
         "when_blind",

@@ -18,6 +18,7 @@ from tests.factories import make_incident, make_monitor, make_region, make_user,
 
 pytestmark = pytest.mark.django_db
 
+NO_LIMITS = {"degraded_above_ms": None, "down_above_ms": None, "upside_down": False}
 ONE = ["detail", "summary", "series", "edit", "delete", "pause", "resume", "check", "restore"]
 
 
@@ -392,12 +393,16 @@ def test_a_monitor_of_another_type_is_added_shown_and_edited(client, alice, eu):
     given = {"kind": "tcp", "target": "example.com:5432", "name": "Database", "expect": "", "send": ""}
     client.post(reverse("monitors:add"), given)
     monitor = Monitor.objects.get()
-    assert (monitor.kind, monitor.target, monitor.options) == ("tcp", "example.com:5432", {"send": "", "expect": ""})
+    assert (monitor.kind, monitor.target, monitor.options) == (
+        "tcp",
+        "example.com:5432",
+        {**NO_LIMITS, "send": "", "expect": ""},
+    )
     page = text(client.get(reverse("monitors:detail", args=[monitor.pk])))
     assert "TCP port · example.com:5432" in page
     client.post(reverse("monitors:edit", args=[monitor.pk]), {**given, "expect": "SSH"})
     monitor.refresh_from_db()
-    assert monitor.options == {"send": "", "expect": "SSH"}
+    assert monitor.options == {**NO_LIMITS, "send": "", "expect": "SSH"}
     assert "Show the settings" not in text(client.get(reverse("monitors:edit", args=[monitor.pk])))
 
 
