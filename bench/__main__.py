@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import assertions as asserting
 from bench import floor, measure
 from bench import hostile as harm
 from bench import pings as heartbeats
@@ -155,6 +156,12 @@ def hostile(bench: Bench) -> None:
     bench.say(harm.show(bench.installation, bench.target, bench.options.seconds))
 
 
+def assertions(bench: Bench) -> None:
+    """What assertions cost on 50 kB of JSON."""
+    for line in asserting.lines():
+        bench.say(line)
+
+
 def soak(bench: Bench) -> None:
     """20,000 monitors every 30 s for ten minutes: missed slots, delay, disk per day, memory."""
     installation, options = bench.installation, bench.options
@@ -173,7 +180,7 @@ def soak(bench: Bench) -> None:
 TICKS_SIZE = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'monitors_tick'::regclass"
 
 PARTS: dict[str, Callable[[Bench], None]] = {
-    each.__name__: each for each in (memory, http, https, hanging, idle, pings, hostile, soak)
+    each.__name__: each for each in (memory, http, https, hanging, idle, pings, hostile, assertions, soak)
 }
 DEFAULT = [name for name in PARTS if name not in {"hostile", "soak"}]
 

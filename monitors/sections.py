@@ -1,10 +1,12 @@
 """The sections in which a page shows the fields of a monitor's form."""
 
+from monitors.probes.thresholds import LIMITS
+
 COMMON = {
     "What to check": ["kind", "target", "name"],
     "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
     "What counts as up": [
-        "expected_status", "keyword", "keyword_mode", "assertions", "degraded_above_ms", "down_above_ms", "upside_down",
+        "expected_status", "keyword", "keyword_mode", "assertions", *LIMITS,
     ],
 }  # fmt: skip
 LAST = {

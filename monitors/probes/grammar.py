@@ -147,15 +147,15 @@ def _is_plain(value: Any) -> bool:
 
 def _split(source: str, rest: str) -> tuple[str, str, str]:
     """Path, operator and the text behind it: the operator is the first one outside of brackets and quotes."""
-    at = 0 if source == "body" else _end_of_path(rest)
-    if at == len(rest):
+    at = 0 if source == "body" else len(rest.partition(" ")[0]) if source == "header" else _end_of_path(rest)
+    if at == len(rest) or _OPERATOR.fullmatch(rest[:at]):
         at = 0  # perhaps there is nothing before it
-    match = _OPERATOR.match(re.sub(r"^not\s+", "not ", rest[at:]))
+    match = _OPERATOR.match(re.sub(r"^not\s+", "not ", rest[at:].lstrip()))
     if match is None:
         hint = "body contains “Welcome”" if source == "body" else f"{source} {rest[:40] or '…'} exists"
         raise ValueError(f"There is no operator. Write one with spaces around it, as in “{hint}”. They are: "
                          f"{', '.join(OPERATORS)}.")  # fmt: skip
-    return rest[:at].strip(), match[1], re.sub(r"^not\s+", "not ", rest[at:])[match.end() :].strip()
+    return rest[:at].strip(), match[1], re.sub(r"^not\s+", "not ", rest[at:].lstrip())[match.end() :].strip()
 
 
 def _end_of_path(rest: str) -> int:

@@ -50,6 +50,9 @@ class ProbedOptions(OptionsForm):
         return cleaned
 
 
+LIMITS = tuple(ProbedOptions.base_fields)
+
+
 def weighed(options: Mapping[str, Any], finding: Finding, response_ms: float | None) -> Finding:
     """What a finding means under a monitor's options. What we failed to see stays that."""
     if finding.reason and finding.reason.vote is Vote.NODATA:

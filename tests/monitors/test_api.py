@@ -34,7 +34,7 @@ RECORDED = {
 }
 OURS = {
     "timeout", "quorum", "at_least", "confirm", "recover", "flags", "last_reason", "last_detail", "last_response_ms",
-    "team_name", "when_blind",
+    "team_name", "when_blind", "assertions", "degraded_above_ms", "down_above_ms", "upside_down",
 }
 # How only a website is asked, and what that is in a monitor of which nothing was said.
 HTTP = dict.fromkeys((
@@ -157,6 +157,10 @@ def test_a_monitor_with_little_said_has_the_wires_defaults(caller, local, settin
         "last_response_ms": None,
         "team_name": "alice's team",
         "when_blind": "stand_in",
+        "assertions": [],
+        "degraded_above_ms": None,
+        "down_above_ms": None,
+        "upside_down": False,
     }
 
 

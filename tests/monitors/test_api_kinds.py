@@ -2,13 +2,16 @@
 
 import pytest
 
-from monitors.models import Monitor
+from monitors.models import Monitor, State
 from monitors.probes.kinds import probed_kinds
 from monitors.wire import join_port, split_port
 from tests.factories import make_region, make_user
 from tests.monitors.test_api import Caller, errors, made
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+NO_LIMITS = {"degraded_above_ms": None, "down_above_ms": None, "upside_down": False}
 
 
 @pytest.fixture
@@ -100,7 +103,7 @@ def test_a_udp_monitor_speaks_in_the_wire_s_words(caller):
     body = {"url": "game.example.com", "port": "27015", "request_body": "status", "required_keyword": "players"}
     found = made(caller.create(monitor_type="udp", **body))["attributes"]
     assert {name: found[name] for name in body} == body
-    assert Monitor.objects.get().options == {"send": "status", "expect": "players"}
+    assert Monitor.objects.get().options == {"send": "status", "expect": "players", **NO_LIMITS}
 
 
 def test_of_a_dns_monitor_the_url_is_the_name_server(caller):
@@ -137,3 +140,38 @@ def test_the_timeout_is_in_the_unit_of_the_type(caller, kind, sent, ms):
 def test_a_port_is_split_off(text, host, port):
     assert split_port(text) == (host, port)
     assert split_port(join_port(host, port)) == (host, port)
+
+
+LIMITS = ("degraded_above_ms", "down_above_ms", "upside_down")
+ASSERTION = {"source": "json", "path": "data.status", "operator": "==", "value": "ok"}
+
+
+def test_assertions_are_set_as_objects_or_lines_and_answered_as_objects(caller):
+    data = made(caller.create(url="https://example.com", assertions=[ASSERTION, "header via exists"]))
+    second = {"source": "header", "path": "via", "operator": "exists", "value": None}
+    assert data["attributes"]["assertions"] == [ASSERTION, second]
+    data = caller.change(data["id"], assertions="json data.status == ok").json()["data"]
+    assert data["attributes"]["assertions"] == [ASSERTION]
+    assert caller.change(data["id"], assertions=None).json()["data"]["attributes"]["assertions"] == []
+    found = errors(caller.change(data["id"], assertions=["json a[ exists"]))
+    assert found["assertions"][0].startswith("Assertion 1: There is no operator")
+    assert "assertions" in errors(caller.change(data["id"], assertions=5))
+
+
+def test_limits_and_the_switch_are_set_and_cleared(caller):
+    data = made(caller.create(url="https://example.com", degraded_above_ms=500, down_above_ms=2000))
+    attributes = data["attributes"]
+    assert (attributes["degraded_above_ms"], attributes["down_above_ms"], attributes["upside_down"]) == (
+        500,
+        2000,
+        False,
+    )
+    changed = caller.change(data["id"], degraded_above_ms=None, down_above_ms=None, upside_down=True).json()["data"]
+    assert changed["attributes"]["degraded_above_ms"] is None
+    assert changed["attributes"]["upside_down"] is True
+
+
+def test_degraded_is_a_flag(caller):
+    data = made(caller.create(url="https://example.com"))
+    State.objects.update(status="up", verdict="up", degraded=True)
+    assert caller.get(f"/api/v2/monitors/{data['id']}").json()["data"]["attributes"]["flags"] == ["degraded"]

@@ -318,3 +318,12 @@ def test_recent_bars_hold_as_many_rounds_as_are_drawn():
     from uptime.templatetags import ui
 
     assert ui.BARS == State.RECENT
+
+
+def test_degraded_ones_can_be_listed_and_come_before_those_that_are_well(alice):
+    team = team_of(alice)
+    for name, status, degraded in (("Well", "up", False), ("Slow", "up", True), ("Off", "paused", True)):
+        make_monitor(team, name=name, status=status, state={"degraded": degraded})
+    assert names(queries.monitor_rows(alice))[:2] == ["Slow", "Well"]
+    assert names(queries.monitor_rows(alice, status="degraded")) == ["Slow"]
+    assert queries.counts(alice) == {"all": 3, "up": 2, "paused": 1, "degraded": 1}

@@ -18,6 +18,7 @@ from tests.factories import make_incident, make_monitor, make_region, make_user,
 
 pytestmark = pytest.mark.django_db
 
+NO_LIMITS = {"degraded_above_ms": None, "down_above_ms": None, "upside_down": False}
 ONE = ["detail", "summary", "series", "edit", "delete", "pause", "resume", "check", "restore"]
 
 
@@ -392,12 +393,16 @@ def test_a_monitor_of_another_type_is_added_shown_and_edited(client, alice, eu):
     given = {"kind": "tcp", "target": "example.com:5432", "name": "Database", "expect": "", "send": ""}
     client.post(reverse("monitors:add"), given)
     monitor = Monitor.objects.get()
-    assert (monitor.kind, monitor.target, monitor.options) == ("tcp", "example.com:5432", {"send": "", "expect": ""})
+    assert (monitor.kind, monitor.target, monitor.options) == (
+        "tcp",
+        "example.com:5432",
+        {**NO_LIMITS, "send": "", "expect": ""},
+    )
     page = text(client.get(reverse("monitors:detail", args=[monitor.pk])))
     assert "TCP port · example.com:5432" in page
     client.post(reverse("monitors:edit", args=[monitor.pk]), {**given, "expect": "SSH"})
     monitor.refresh_from_db()
-    assert monitor.options == {"send": "", "expect": "SSH"}
+    assert monitor.options == {**NO_LIMITS, "send": "", "expect": "SSH"}
     assert "Show the settings" not in text(client.get(reverse("monitors:edit", args=[monitor.pk])))
 
 
@@ -578,3 +583,34 @@ def test_a_broken_page_needs_neither_database_nor_session(client, alice, monkeyp
     response = client.get("/")
     assert response.status_code == 500
     assert "Something broke on our side" in text(response)
+
+
+# Degraded
+def test_a_degraded_monitor_is_shown_as_such_everywhere(client, shop, eu):
+    shop.state.degraded, shop.state.last_detail = True, "Answered in 900 ms, expected at most 500 ms"
+    shop.state.save()
+    slot = timezone.now() - timedelta(minutes=1)
+    ensure_partitions(slot.date(), ahead=1)
+    seen = {"config_version": 1, "started_at": slot, "response_ms": 900, "detail": shop.state.last_detail}
+    Tick.objects.create(monitor=shop, region=eu, slot=slot, vote="up", degraded=True, **seen)
+    page = text(client.get(reverse("monitors:detail", args=[shop.pk])))
+    assert page.count("Degraded</span>") == 3, "title, region and check"
+    assert "Degraded: up for" in page
+    assert "Degraded</span>" in text(client.get(reverse("monitors:list")))
+    assert "Shop" in text(client.get(reverse("monitors:list") + "?status=degraded"))
+
+
+def test_assertions_typed_on_the_page_are_kept_with_their_errors(client, alice, eu):
+    lines = 'json data.status == "ok"\njson a = 1'
+    posted = {"kind": "http", "target": "https://shop.example/", "assertions": lines, "interval": "30"}
+    page = text(client.post(reverse("monitors:add"), posted))
+    assert "Line 2: There is no operator" in page
+    assert "json data.status == &quot;ok&quot;\njson a = 1</textarea>" in page
+
+
+@pytest.mark.parametrize("status", ["pending", "nodata"])
+def test_why_nothing_can_be_measured_is_told(client, shop, status):
+    detail = "The assertion “json $..a == 1” took more than 1 s of computing: simplify the settings"
+    shop.state.status, shop.state.last_vote, shop.state.last_detail = status, "nodata", detail
+    shop.state.save()
+    assert detail in text(client.get(reverse("monitors:detail", args=[shop.pk])))

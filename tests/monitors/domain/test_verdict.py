@@ -15,6 +15,7 @@ from monitors.domain.verdict import (
     Status,
     Vote,
     decide,
+    degraded,
     forget_streak,
     judge,
     missing,
@@ -363,3 +364,21 @@ def test_a_recheck_is_asked_for_once():
     assert judge(first.state, policy, [], START + 20, START + STEP).recheck is None
     undecided = [Round(START + 2_010, {}, expired=True)]
     assert judge(first.state, policy, undecided, START + 3_000, START + STEP).recheck is None
+
+
+@pytest.mark.parametrize(
+    ("before", "verdict", "seen", "after"),
+    [
+        (False, UP, [True], True),
+        (True, UP, [False], False),
+        (False, UP, [True, True, False], True),
+        (False, UP, [True, False], False),
+        (True, UP, [True, False, False], False),
+        (True, UP, [], False),
+        (True, DOWN, [True, True], False),
+        (True, NODATA, [], True),
+        (False, NODATA, [True], False),
+    ],
+)
+def test_a_monitor_is_degraded_when_most_of_those_that_saw_it_up_say_so(before, verdict, seen, after):
+    assert degraded(before, verdict, seen) is after

@@ -104,7 +104,7 @@ def test_what_a_message_brings_for_plain_and_other_monitors_is_stored_alike():
 CHOICES = {
     "regions": [1, 2, 3],
     "quorum": ["majority", "any", "all", "at_least"],
-    "state": [{}, {"streak": 1}, {"undecided": 2}, {"partial": True}, {"status": "paused"}],
+    "state": [{}, {"streak": 1}, {"undecided": 2}, {"partial": True}, {"status": "paused"}, {"degraded": True}],
     "judged": [-1, 0, 30 * SECOND],  # from the slot: it is decided already, or one after it, and waits for votes
     "decided_before": [SECOND, 20 * SECOND, 5 * MINUTE, 20 * MINUTE],
     "claimed": [10, 0, 1, 2],  # slots handed out from the next one on
@@ -113,7 +113,8 @@ CHOICES = {
 }
 PLAIN = {name: choices[0] for name, choices in CHOICES.items()}
 SEEN_UP = {"slot": 0, "vote": "up", "version": 1}
-ODD_TICKS = [SEEN_UP | odd for odd in ({"slot": 1}, {"slot": -1}, {"vote": "down"}, {"vote": "nodata"}, {"version": 0})]
+ODD = ({"slot": 1}, {"slot": -1}, {"vote": "down"}, {"vote": "nodata"}, {"version": 0}, {"degraded": True})
+ODD_TICKS = [SEEN_UP | odd for odd in ODD]
 VARIED = [{name: value} for name, choices in CHOICES.items() for value in choices]
 
 
@@ -168,7 +169,8 @@ def stage(situation):
     Schedule.objects.update(next_slot_at=from_ms(slot + situation["claimed"] * monitor.interval * SECOND))
     for region, tick in situation["ticks"].items():
         at = slot + tick["slot"] * monitor.interval * SECOND
-        add_tick(monitor, region, at, vote=tick["vote"], config_version=tick["version"])
+        degraded = tick.get("degraded", False)
+        add_tick(monitor, region, at, vote=tick["vote"], config_version=tick["version"], degraded=degraded)
     if situation["rows"]:
         add_row(situation["rows"], monitor, from_ms(slot))
     return monitor, slot

@@ -202,3 +202,39 @@ def test_since_tells_when_the_status_began():
     state = state_of(monitor)
     assert (state.status, to_ms(state.since)) == ("down", slots[1])
     assert state.since < timezone.now() + timedelta(hours=1)
+
+
+# Degraded -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("regions", "worse", "flag"),
+    [
+        (("eu",), 1, True),
+        (("eu",), 0, False),
+        (("eu", "us", "asia"), 2, True),
+        (("eu", "us", "asia"), 1, False),
+        (("eu", "us"), 1, False),
+    ],
+)
+def test_a_monitor_is_degraded_when_most_of_its_regions_see_it_so(regions, worse, flag):
+    monitor = make_watched(regions)
+    settle(monitor)
+    for slot in slots_of(monitor, 3):  # the first is judged, the others are plain
+        for number, region in enumerate(regions):
+            take(region, [outcome(monitor, slot, degraded=number < worse)], slot + 1000)
+        state = state_of(monitor)
+        assert (state.status, state.degraded, state.shown_degraded) == ("up", flag, flag)
+    assert Tick.objects.filter(degraded=True).count() == 3 * worse
+    assert not Incident.objects.exists()
+
+
+def test_degraded_ends_with_a_good_round_with_a_bad_one_and_with_new_settings():
+    monitor = make_watched()
+    settle(monitor)
+    slots = slots_of(monitor, 4)
+    seen = [{"degraded": True}, {}, {"degraded": True}, {"reason": Reason.REFUSED}]
+    for slot, facts, flag in zip(slots, seen, (True, False, True, False), strict=True):
+        take("eu", [outcome(monitor, slot, **facts)], slot + 1000)
+        assert state_of(monitor).degraded is flag
+    take("eu", [outcome(monitor, slots[-1] + 1, degraded=True)], slots[-1] + 2000)
+    edit.pause(monitor)
+    assert not state_of(monitor).shown_degraded
