@@ -2,6 +2,7 @@
 
 from monitors.domain.verdict import Status
 from monitors.models.archive import ArchivedDay
+from monitors.models.expiry import Expiry
 from monitors.models.heartbeats import Heartbeat, IngestGap, Ping
 from monitors.models.history import Gap, Round, StatusInterval, Tick
 from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, PlainRound, Schedule, State, WhenBlind
@@ -14,6 +15,7 @@ __all__ = [
     "ArchivedDay",
     "DayRollup",
     "DeadLetter",
+    "Expiry",
     "ExtraSlot",
     "FiveMinuteRollup",
     "Gap",

@@ -240,6 +240,7 @@ def test_whoever_chooses_nothing_gets_the_defaults():
         "verify_tls": True,
         "headers": [],
         "body": "",
+        "certificate_days": 14,
     }
 
 
