@@ -198,10 +198,10 @@ class DaysField(forms.IntegerField):
 
     def __init__(self, **more: Any) -> None:
         choices = [(0, "Never"), *((days, f"{days} day{'s' if days > 1 else ''} before") for days in THRESHOLDS)]
-        super().__init__(required=False, initial=TELL_FROM, widget=forms.Select(choices=choices), **more)
+        super().__init__(initial=TELL_FROM, widget=forms.Select(choices=choices), **more)
 
     def clean(self, value: Any) -> int:
-        days = super().clean(value) or 0
+        days = 0 if value in self.empty_values else super().clean(value)
         if days not in (*THRESHOLDS, 0, -1):
             raise ValidationError(f"Choose one of {', '.join(map(str, reversed(THRESHOLDS)))} days, or 0 for never.")
         return max(0, days)

@@ -9,10 +9,12 @@ from django.utils import timezone
 from incidents import expiry
 from incidents import services as incidents
 from incidents.models import Incident, Notice
+from monitors import availability
 from monitors.models import Expiry, Monitor, Region, State
+from monitors.serializers import attributes
 from monitors.services import edit
 from monitors.times import from_ms, now_ms, to_ms
-from tests.factories import make_user
+from tests.factories import make_incident, make_user
 from tests.monitors.services.cast import make_watched, outcome, settle, state_of, take
 
 pytestmark = pytest.mark.django_db
@@ -62,13 +64,7 @@ def test_as_time_passes_each_threshold_is_told_of_once(monitor):
     for day in range(1, 16):
         for _ in range(2):
             expiry.watch(later(days=day))
-    assert [notice.key for notice in Notice.objects.order_by("pk")] == [
-        "step:14",
-        "step:7",
-        "step:3",
-        "step:2",
-        "step:1",
-    ]
+    assert [notice.key for notice in Notice.objects.order_by("pk")] == [f"step:{days}" for days in (14, 7, 3, 2, 1)]
     incident = Incident.objects.get()
     assert [entry.kind for entry in incident.timeline.all()] == ["opened", *["step"] * 4]
     assert incident.resolved_at is None
@@ -131,8 +127,6 @@ def test_a_monitor_that_goes_on_is_told_of_anew(monitor):
 
 
 def test_an_outage_and_a_certificate_may_be_open_at_once_and_end_apart(monitor):
-    from tests.factories import make_incident
-
     outage = make_incident(monitor)
     see(monitor, 6)
     assert Incident.objects.open().count() == 2
@@ -192,7 +186,7 @@ def test_an_outcome_of_older_settings_says_nothing(monitor):
     assert take("eu", [stale], now_ms()).expiring == set()
 
 
-def test_what_is_seen_again_and_again_is_written_once_and_every_few_hours(monitor, django_assert_num_queries):
+def test_what_is_seen_again_and_again_is_written_once_and_every_few_hours(monitor):
     now = now_ms()
     see(monitor, 41, at=now)
     first = Expiry.objects.get()
@@ -239,16 +233,12 @@ def test_list_and_page_of_the_monitor_say_how_long_it_lasts(client, monitor):
 
 
 def test_uptime_knows_nothing_of_ends(monitor):
-    from monitors import availability
-
     see(monitor, 6)
     assert availability.days(monitor, later(minutes=1))[-1].incidents == 0
     assert availability.sla(monitor, later(days=-1), later(minutes=1)).lengths == []
 
 
 def test_the_api_tells_the_end_and_takes_the_threshold(client, monitor):
-    from monitors.serializers import attributes
-
     see(monitor, 41)
     shown = attributes(Monitor.objects.get(pk=monitor.pk))
     assert shown["ssl_expiration"] == 14

@@ -135,7 +135,7 @@ def test_an_end_is_one_that_everybody_can_write_down():
 def test_days_are_one_of_the_thresholds_or_never(given, days):
     field = DaysField(label="Days")
     if days is None:
-        with pytest.raises(Exception, match="Choose one of|whole number"):
+        with pytest.raises(Exception, match=r"Choose one of|whole number"):
             field.clean(given)
     else:
         assert field.clean(given) == days
