@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
 
@@ -10,11 +11,12 @@ from incidents import expiry
 from incidents import services as incidents
 from incidents.models import Incident, Notice
 from monitors import availability
+from monitors.forms import MonitorForm
 from monitors.models import Expiry, Monitor, Region, State
-from monitors.serializers import attributes
+from monitors.serializers import MonitorBody, attributes
 from monitors.services import edit
 from monitors.times import from_ms, now_ms, to_ms
-from tests.factories import make_incident, make_user
+from tests.factories import make_incident
 from tests.monitors.services.cast import make_watched, outcome, settle, state_of, take
 
 pytestmark = pytest.mark.django_db
@@ -208,7 +210,7 @@ def test_a_removed_region_no_longer_counts():
 
 def test_the_page_of_the_incident_says_what_matters(client, monitor):
     see(monitor, 6)
-    client.force_login(make_user("alice"))
+    client.force_login(monitor.created_by)
     incident = Incident.objects.get()
     page = client.get(reverse("incidents:detail", args=[incident.pk])).content.decode()
     assert "The certificate ends on" in page
@@ -222,7 +224,7 @@ def test_the_page_of_the_incident_says_what_matters(client, monitor):
 
 
 def test_list_and_page_of_the_monitor_say_how_long_it_lasts(client, monitor):
-    client.force_login(make_user("alice"))
+    client.force_login(monitor.created_by)
     see(monitor, 41.5)
     assert "Expires in 41 days" in client.get(reverse("monitors:detail", args=[monitor.pk])).content.decode()
     assert "Certificate expires" not in client.get(reverse("monitors:list")).content.decode()
@@ -245,3 +247,34 @@ def test_the_api_tells_the_end_and_takes_the_threshold(client, monitor):
     assert shown["domain_expiration"] is None
     assert shown["ssl_certificate_expires_at"].endswith("Z")
     assert shown["domain_expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [({}, 14), ({"ssl_expiration": 30}, 30), ({"ssl_expiration": None}, None), ({"ssl_expiration": -1}, None)],
+)
+def test_the_threshold_is_set_in_the_words_of_the_wire(given, shown, monitor):
+    body = MonitorBody({"url": "https://example.com", **given}, team=monitor.team, user=monitor.created_by)
+    assert not body.errors
+    assert attributes(body.save())["ssl_expiration"] == shown
+
+
+def test_a_threshold_of_other_days_is_refused_by_name(monitor):
+    body = MonitorBody({"url": "https://a.example", "ssl_expiration": 5}, team=monitor.team, user=monitor.created_by)
+    assert body.errors == {"ssl_expiration": ["Choose one of 1, 2, 3, 7, 14, 30, 60 days, or 0 for never."]}
+
+
+def test_a_domain_is_asked_about_daily_and_at_most_hourly(monitor):
+    asked = {"kind": "domain", "target": "www.shop.example"}
+    form = MonitorForm.of(asked, team=monitor.team, user=monitor.created_by)
+    assert form.is_valid(), form.errors
+    assert (form.cleaned_data["interval"], form.cleaned_data["target"]) == (86_400, "shop.example")
+    often = MonitorForm.of({**asked, "interval": 60}, team=monitor.team, user=monitor.created_by)
+    assert "At least 3,600 seconds" in often.errors["interval"][0]
+
+
+def test_the_usual_interval_does_not_follow_into_a_type_with_another(monitor, settings):
+    posted = QueryDict(f"kind=domain&shown=http&interval={settings.DEFAULT_CHECK_INTERVAL}&target=shop.example")
+    assert MonitorForm(team=monitor.team, user=monitor.created_by, typed=posted)["interval"].value() == 86_400
+    chosen = QueryDict("kind=domain&shown=http&interval=7200&target=shop.example")
+    assert MonitorForm(team=monitor.team, user=monitor.created_by, typed=chosen)["interval"].value() == "7200"

@@ -130,7 +130,7 @@ def test_an_end_is_one_that_everybody_can_write_down():
 
 
 @pytest.mark.parametrize(
-    ("given", "days"), [("14", 14), (30, 30), ("0", 0), (None, 0), ("", 0), (-1, 0), ("5", None), ("x", None)]
+    ("given", "days"), [("14", 14), (30, 30), ("0", 0), (None, 14), ("", 14), (-1, 0), ("5", None), ("x", None)]
 )
 def test_days_are_one_of_the_thresholds_or_never(given, days):
     field = DaysField(label="Days")
