@@ -30,6 +30,7 @@ class IncidentAdmin(ReadOnly, admin.ModelAdmin):
         ("started_at", "resolved_at", "length"),
         "how",
         "regions",
+        ("expires_at", "step"),
         "votes",
         "page",
     ]

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from accounts.models import Team, User
 from monitors.models import Monitor
+from monitors.queries_expiry import EXPIRIES
 
 
 class TransitionQuerySet(models.QuerySet):
@@ -74,7 +75,8 @@ class IncidentQuerySet(models.QuerySet):
 
 
 class Incident(models.Model):
-    """One outage of one monitor, from the first failed round to the first good one."""
+    """One outage of one monitor, from the first failed round to the first good one; or the approaching end of its
+    certificate or domain, from the first threshold to the renewal."""
 
     class Kind(models.TextChoices):
         OUTAGE = "outage", "Outage"
@@ -86,6 +88,8 @@ class Incident(models.Model):
         RECOVERED = "recovered", "Recovered"
         PAUSED = "paused", "Monitor paused"
         DELETED = "deleted", "Monitor deleted"
+        RENEWED = "renewed", "Renewed"
+        DROPPED = "dropped", "No longer watched"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="incidents")
     monitor = models.ForeignKey(Monitor, on_delete=models.CASCADE, related_name="incidents")
@@ -99,6 +103,10 @@ class Incident(models.Model):
     summary = models.CharField(max_length=300, help_text="The cause in a sentence.")
     regions = models.JSONField(default=list, help_text="Names of the regions that saw it down.")
     votes = models.JSONField(default=dict, help_text="Why it was opened: votes, need, rounds.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="The end of the certificate or domain.")
+    step = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="The threshold last told of: so many days before the end."
+    )
 
     objects = IncidentQuerySet.as_manager()
 
@@ -114,12 +122,18 @@ class Incident(models.Model):
     def __str__(self):
         return f"{self.monitor}: {self.summary}"
 
+    @property
+    def is_expiry(self):
+        """Whether it tells of an end that draws near, and not of something that is down."""
+        return self.kind in EXPIRIES
+
 
 class TimelineEntry(models.Model):
     """Something that happened in the course of an incident."""
 
     class Kind(models.TextChoices):
         OPENED = "opened", "Opened"
+        STEP = "step", "Drew nearer"
         RESOLVED = "resolved", "Resolved"
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="timeline")

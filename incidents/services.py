@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from django.utils import timezone
 
-from incidents import brake
+from incidents import brake, expiry
 from incidents.models import Incident, TimelineEntry, Transition
 from monitors.domain.verdict import Status
 from monitors.domain.why import explain
@@ -28,6 +28,8 @@ def apply(changes: Iterable[StatusChange]) -> None:
             _open(change, transition, names)
         elif change.after in ENDINGS:
             _resolve(change)
+        if change.after == Status.PAUSED:
+            expiry.end(change.monitor, change.decided_at)
     _brake(changes)
 
 

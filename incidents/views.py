@@ -5,7 +5,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from incidents import queries
+from incidents import expiry, queries
 from monitors import live
 from monitors.domain.why import explain
 from monitors.fragments import live_part
@@ -38,7 +38,8 @@ def summary(request, pk):
     version = _version(request.user)
     if _shown(request, version):
         return HttpResponse(status=204)
-    return render(request, "incidents/_summary.html", _incident(request, pk, version))
+    context = _incident(request, pk, version)
+    return render(request, context["part"], context)
 
 
 def _version(user):
@@ -65,9 +66,12 @@ def _incident(request, pk, version):
     incident = queries.visible_incident(request.user, pk)
     if incident is None:
         raise Http404("No such incident.")
+    if incident.is_expiry:
+        return {"incident": incident, "part": "incidents/_expiry.html", "version": version, **expiry.facts(incident)}
     known = list(Region.objects.values_list("pk", "name", "slug"))
     places, slugs = {pk: name for pk, name, _ in known}, {pk: slug for pk, _, slug in known}
     return {
+        "part": "incidents/_summary.html",
         "incident": incident,
         "monitor": incident.monitor,
         "reason": reason_explanation(incident.cause),

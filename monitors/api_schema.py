@@ -12,7 +12,7 @@ from monitors.probes.assertions import MAX_ASSERTIONS, AssertionsField
 from monitors.probes.base import Reason
 from monitors.probes.grammar import OPERATORS, SOURCES
 from monitors.probes.kinds import KINDS, probed_kinds
-from monitors.probes.options import HeadersField, LinesField, StatusesField
+from monitors.probes.options import THRESHOLDS, DaysField, HeadersField, LinesField, StatusesField
 from monitors.serializers import ABSENT, types
 from monitors.wire import FIELD_NAMES, wire_name
 
@@ -65,6 +65,11 @@ OBSERVED = {
         "nullable": True,
         "description": "How long the last whole answer took, in milliseconds.",
     },
+    "ssl_certificate_expires_at": {
+        **TIME,
+        "description": "When the first certificate of the chain ends, the earliest that any region sees.",
+    },
+    "domain_expires_at": {**TIME, "description": "When the registration of the domain ends; only for `domain`."},
     "created_at": TIME,
     "updated_at": TIME,
 }
@@ -89,6 +94,10 @@ WORDS = {
     "monitor_type": "What is checked, and of a website what counts as up. `status`: a good status. "
     "`expected_status_code`: one of `expected_status_codes`. `keyword`, `keyword_absence`: the page contains "
     "`required_keyword`, or does not. A monitor keeps its type, but for these four.",
+    "ssl_expiration": "From how many days before the end of its first certificate an incident is open. `null` or -1: "
+    "never.",
+    "domain_expiration": "From how many days before the end of its registration an incident is open. `null` or -1: "
+    "never.",
     "http_method": "Upper or lower case; answered in lower case.",
     "regions": "The short names of the regions it is checked from. `null` or left out: all of them.",
     "request_headers": "Values are stored encrypted and shown masked. When changing, an item with `id` changes that "
@@ -244,6 +253,7 @@ SHAPES: list[tuple[type[forms.Field], dict[str, Any]]] = [
     (forms.MultipleChoiceField, {"type": "array", "items": TEXT, "nullable": True}),
     (forms.BooleanField, FLAG),
     (forms.FloatField, {"type": "number"}),
+    (DaysField, {**WHOLE, "nullable": True, "enum": [None, *reversed(THRESHOLDS)]}),
     (forms.IntegerField, WHOLE),
     (forms.Field, TEXT),
 ]

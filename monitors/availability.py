@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from monitors.domain.availability import Interval, Uptime, measured, seconds_by_status, seconds_by_stretch
 from monitors.domain.verdict import Status
+from monitors.queries_expiry import EXPIRIES
 from monitors.times import to_ms
 
 DAYS = 90
@@ -52,7 +53,7 @@ def _intervals(monitor, since):
 
 def _open_per_day(monitor, since, edges):
     counts = [0] * (len(edges) - 1)
-    rows = monitor.incidents.filter(Q(resolved_at=None) | Q(resolved_at__gt=since))
+    rows = monitor.incidents.exclude(kind__in=EXPIRIES).filter(Q(resolved_at=None) | Q(resolved_at__gt=since))
     for start, end in rows.values_list("started_at", "resolved_at"):
         first = max(0, bisect_right(edges, to_ms(start)) - 1)
         last = bisect_right(edges, to_ms(end) - 1) if end else len(edges)
@@ -81,7 +82,9 @@ class Sla:
 def sla(monitor, since, until):
     """The Sla of the time from `since` up to `until`."""
     spent = seconds_by_status(_intervals(monitor, since), to_ms(since), to_ms(until))
-    rows = monitor.incidents.filter(Q(resolved_at=None) | Q(resolved_at__gt=since), started_at__lt=until)
+    rows = monitor.incidents.exclude(kind__in=EXPIRIES).filter(
+        Q(resolved_at=None) | Q(resolved_at__gt=since), started_at__lt=until
+    )
     lengths = [
         (min(end or until, until) - max(start, since)).total_seconds()
         for start, end in rows.values_list("started_at", "resolved_at")

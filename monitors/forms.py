@@ -18,7 +18,7 @@ from django.utils.text import slugify
 from monitors.domain.slots import default_timeout, max_timeout
 from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
-from monitors.probes.kinds import KINDS, as_judged, is_probed
+from monitors.probes.kinds import KINDS, as_judged, is_probed, least_interval, usual_interval
 from monitors.sections import grouped
 from uptime import actions
 from uptime.lib.net import Guard
@@ -172,6 +172,8 @@ class MonitorForm(forms.Form):
         for name, field in {**self.base_fields, **self.chosen.Options.base_fields}.items():
             if name in typed or (name in seen and isinstance(field, forms.BooleanField)):
                 found[name] = field.widget.value_from_datadict(typed, {}, name)
+        if was in KINDS and found.get("interval") == str(default_interval(KINDS.get(was))):
+            del found["interval"]  # nobody chose it, and the other type may have another
         return {**found, "kind": self.chosen.name}
 
     @property
@@ -261,6 +263,12 @@ class MonitorForm(forms.Form):
         others = Monitor.objects.alive().filter(team=self.team, kind=self.chosen.name, target=target)
         return others.exclude(pk=self.instance and self.instance.pk).exists()
 
+    def clean_interval(self):
+        interval, least = self.cleaned_data["interval"], least_interval(self.chosen)
+        if interval is not None and interval < least:
+            raise ValidationError(f"At least {least:,} seconds: who is asked here lets nobody ask more often.")
+        return interval
+
     def clean_regions(self):
         """The regions themselves; none chosen means every enabled one."""
         slugs = self.cleaned_data["regions"]
@@ -271,7 +279,7 @@ class MonitorForm(forms.Form):
         cleaned = self.cleaned_data
         for name in ("interval", *RULES):
             if name in self.fields and cleaned.get(name) in {None, ""} and name not in self.errors:
-                cleaned[name] = settings.DEFAULT_CHECK_INTERVAL if name == "interval" else default_of(name)
+                cleaned[name] = default_interval(self.chosen) if name == "interval" else default_of(name)
         if "target" in cleaned and "name" not in self.errors:
             cleaned["name"] = cleaned.get("name") or _host(cleaned["target"])
         self._clean_timeout(cleaned)
@@ -341,6 +349,11 @@ class MonitorForm(forms.Form):
         return actions.change(self.instance, {**fields, **more})
 
 
+def default_interval(kind):
+    """Seconds between two checks where nobody chose."""
+    return usual_interval(kind) or settings.DEFAULT_CHECK_INTERVAL
+
+
 def choices():
     """The types to choose from."""
     return [(each.name, each.label) for each in sorted(KINDS, key=usual_first)]
@@ -361,7 +374,7 @@ def values(kind, instance=None):
     if instance is None and not is_probed(kind):
         return {**options, "kind": kind.name}
     if instance is None:
-        return {**options, "kind": kind.name, "interval": settings.DEFAULT_CHECK_INTERVAL} | {
+        return {**options, "kind": kind.name, "interval": default_interval(kind)} | {
             name: default_of(name) for name in RULES
         }
     return {

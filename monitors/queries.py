@@ -23,6 +23,7 @@ from monitors.domain.verdict import Status, Vote
 from monitors.domain.why import explain as in_words
 from monitors.models import Monitor, Region, Round, StatusInterval, Tick
 from monitors.probes.base import Reason
+from monitors.queries_expiry import ending
 from monitors.queries_health import Open, doubted_at, open_troubles
 from monitors.times import to_ms
 
@@ -103,6 +104,10 @@ class Row:
     @property
     def state(self):
         return self.monitor.state
+
+    @property
+    def ending(self):
+        return ending(self.monitor, timezone.now())
 
 
 def monitor_rows(user, search="", status="all", sort="status", page=1):

@@ -5,10 +5,9 @@ from monitors.probes.thresholds import LIMITS
 COMMON = {
     "What to check": ["kind", "target", "name"],
     "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
-    "What counts as up": [
-        "expected_status", "keyword", "keyword_mode", "assertions", *LIMITS,
-    ],
-}  # fmt: skip
+    "What counts as up": ["expected_status", "keyword", "keyword_mode", "assertions", *LIMITS],
+    "What ends one day": ["certificate_days", "domain_days"],
+}
 LAST = {
     "Regions and verdict": [
         "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",

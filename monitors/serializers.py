@@ -18,10 +18,12 @@ from monitors.masks import masked
 from monitors.models import Status
 from monitors.probes.assertions import AssertionsField
 from monitors.probes.kinds import KINDS, probed_kinds
-from monitors.probes.options import HeadersField, LinesField, StatusesField, parse_statuses, statuses_text
+from monitors.probes.options import DaysField, HeadersField, LinesField, StatusesField, parse_statuses, statuses_text
+from monitors.queries_expiry import first_threshold
 from monitors.serializers_http import http_attributes, http_given
 from monitors.wire import FIELD_NAMES, join_port, split_port, wire_name
 
+ENDS = {"certificate": "ssl_certificate", "domain": "domain"}  # what ends, and what the wire calls it
 BLANK = "Can't be blank."
 BOOLEAN = "This must be true or false."
 
@@ -104,6 +106,7 @@ def attributes(monitor):
 
 def observed(monitor, state):
     """What only we set."""
+    ends, _ = first_threshold(monitor) or ("", 0)
     return {
         "status": "pending" if state.status == Status.NODATA else state.status,
         "flags": flags(state),
@@ -113,6 +116,7 @@ def observed(monitor, state):
         "last_reason": state.last_reason or None,
         "last_detail": state.last_detail or None,
         "last_response_ms": state.last_response_ms,
+        **{f"{wire}_expires_at": iso(state.expires_at) if ends == noun else None for noun, wire in ENDS.items()},
         "team_name": monitor.team.name,
         "created_at": iso(monitor.created_at),
         "updated_at": iso(monitor.updated_at),
@@ -154,7 +158,7 @@ def written(name, field, value):
         return value.lower()
     if isinstance(field, LinesField | AssertionsField):
         return value or []
-    if name in {"keyword", "expect", "ip_version"}:
+    if name in {"keyword", "expect", "ip_version"} or isinstance(field, DaysField):
         return value or None
     return "" if value is None and isinstance(field, forms.CharField) else value
 
@@ -240,6 +244,8 @@ class MonitorBody:
 
     def _read(self, name, field, wire):
         value = self.body[wire]
+        if value is None and isinstance(field, DaysField):
+            return "0"
         if value is None:
             return field.initial if field.initial is not None else ""
         if isinstance(field, HeadersField):

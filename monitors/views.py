@@ -23,6 +23,7 @@ from monitors.forms import DEFAULT_KIND, MonitorForm
 from monitors.fragments import live_part
 from monitors.models import Region
 from monitors.probes.kinds import KINDS
+from monitors.queries_expiry import ending
 from monitors.queries_health import stand_ins
 from uptime import actions
 
@@ -143,6 +144,7 @@ def _detail(request, monitor):
         "average": queries.average_24h(monitor, now),
         "checks": checks,
         "incidents": queries.incidents(monitor),
+        "ending": ending(monitor, now),
         "explanation": queries.explain(monitor),
         "rule": queries.rule(monitor, len(regions)),
         "reason": queries.reason_label(monitor.state.last_reason),

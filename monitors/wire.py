@@ -21,6 +21,8 @@ OPTION_NAMES = {
     "keyword": "required_keyword",
     "verify_tls": "verify_ssl",
     "headers": "request_headers",
+    "certificate_days": "ssl_expiration",
+    "domain_days": "domain_expiration",
     "body": "request_body",
     "send": "request_body",
     "expect": "required_keyword",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from incidents import expiry
 from incidents import services as incidents
 from monitors import live
 from monitors.models import DeadLetter, Region
@@ -140,6 +141,7 @@ def _outcomes(region: Region, wires: list, put_aside: PutAside) -> Recorded:
     with transaction.atomic():
         done = record_outcomes(region, outcomes, timezone.now(), put_aside)
         incidents.apply(done.changes)
+        expiry.review(done.expiring, timezone.now())
     if done.refused:
         logger.info("%s outcomes of region %s were refused", done.refused, region.slug)
     live.bump(done.teams)

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from alerts.services import channels, delivery, planning
-from incidents import brake
+from incidents import brake, expiry
 from incidents import services as incidents
 from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
@@ -114,6 +114,12 @@ def watch_regions() -> None:
 def heartbeat() -> None:
     """Tell somebody outside that we are alive and well, or why not."""
     send_heartbeat()
+
+
+@periodic(every=3600, queue=WORK)
+def watch_expiry() -> None:
+    """See whose certificate or domain has come nearer to its end, as time alone brings it."""
+    live.bump(expiry.watch(timezone.now()))
 
 
 @periodic(every=3600, queue=WORK)

@@ -3,6 +3,7 @@
 from monitors.domain.verdict import Status
 from monitors.models.archive import ArchivedDay
 from monitors.models.evidence import Evidence
+from monitors.models.expiry import Expiry
 from monitors.models.heartbeats import Heartbeat, IngestGap, Ping
 from monitors.models.history import Gap, Round, StatusInterval, Tick
 from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, PlainRound, Schedule, State, WhenBlind
@@ -17,6 +18,7 @@ __all__ = [
     "DayRollup",
     "DeadLetter",
     "Evidence",
+    "Expiry",
     "ExtraSlot",
     "FiveMinuteRollup",
     "Gap",

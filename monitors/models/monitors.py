@@ -250,6 +250,7 @@ class State(models.Model):
     last_reason = models.CharField(max_length=32, blank=True)
     last_detail = models.CharField(max_length=300, blank=True)
     last_response_ms = models.FloatField(null=True)
+    expires_at = models.DateTimeField(null=True, help_text="When its certificate or domain ends: the earliest seen.")
     recent = ArrayField(models.SmallIntegerField(), default=list, help_text="Newest last: ms, or -1 down, -2 no data.")
     late_outcomes = models.PositiveIntegerField(default=0, help_text="Came after their round was closed; not stored.")
 

@@ -125,9 +125,9 @@ class Memory:
 
     def keep(self, key: Any, found: Registration) -> None:
         """Bad news are looked at again by the next check; so is soon what is being renewed perhaps."""
-        if found.exists and not found.statuses & HELD.keys() and found.expires_at is not None:
-            far = found.expires_at - time.time() * 1000 > FAR_MS
-            self.put(key, found, FAR_S if far else NEAR_S)
+        left = (found.expires_at or 0) - time.time() * 1000
+        if found.exists and not found.statuses & HELD.keys() and left > 0:
+            self.put(key, found, FAR_S if left > FAR_MS else NEAR_S)
 
 
 MEMORY = Memory()
@@ -154,7 +154,7 @@ def judge(domain: str, found: Registration, now: Ms) -> Finding:
 def _silent(domain: str, error: TalkError) -> Finding:
     """Whatever went wrong on the way to the registry says nothing of the domain."""
     finding = error.finding
-    if finding.reason and finding.reason.vote is Vote.NODATA:
+    if finding.reason and finding.reason.vote is Vote.NODATA and finding.reason is not Reason.REGISTRY_SILENT:
         return finding
     return Finding(Reason.REGISTRY_SILENT, f"No word about {domain}: {finding.detail}")
 

@@ -221,15 +221,15 @@ TELL_FROM = 14  # certificates of 90 days are renewed when 30 are left; two week
 
 
 class DaysField(forms.IntegerField):
-    """From how many days before an end on people are told: one of THRESHOLDS, or 0 for never (also None and -1, as
-    some clients of the API say it)."""
+    """From how many days before an end on people are told: one of THRESHOLDS, or 0 for never (also -1, as some
+    clients of the API say it)."""
 
     def __init__(self, **more: Any) -> None:
         choices = [(0, "Never"), *((days, f"{days} day{'s' if days > 1 else ''} before") for days in THRESHOLDS)]
-        super().__init__(required=False, initial=TELL_FROM, widget=forms.Select(choices=choices), **more)
+        super().__init__(initial=TELL_FROM, widget=forms.Select(choices=choices), **more)
 
     def clean(self, value: Any) -> int:
-        days = super().clean(value) or 0
+        days = TELL_FROM if value in self.empty_values else super().clean(value)
         if days not in (*THRESHOLDS, 0, -1):
             raise ValidationError(f"Choose one of {', '.join(map(str, reversed(THRESHOLDS)))} days, or 0 for never.")
         return max(0, days)

@@ -22,7 +22,7 @@ from monitors.models import (
     State,
     StatusInterval,
 )
-from monitors.services import heartbeats
+from monitors.services import expiries, heartbeats
 from monitors.services.changes import StatusChange, move
 from monitors.times import from_ms, now_ms, to_ms
 
@@ -72,6 +72,9 @@ def change(monitor: Monitor, fields: dict) -> bool:
     if judged:
         monitor.config_version += 1
     monitor.save(update_fields=[*differing, "config_version", "updated_at"])
+    if judged:
+        expiries.forget(monitor.pk)
+        state.expires_at = None
     if judged and not monitor.paused:
         if to_ms(_now()) - to_ms(state.last_decided) <= silence_ms:
             state.last_decided = _now()  # measured by the old interval, so the new one must not call it silent

@@ -11,7 +11,7 @@ from django.db import DataError, IntegrityError, transaction
 from monitors.domain.slots import Ms
 from monitors.models import Monitor, Region, Round, Tick
 from monitors.probes.base import Outcome
-from monitors.services import evidence, plain
+from monitors.services import evidence, expiries, plain
 from monitors.services.changes import StatusChange
 from monitors.services.deadletters import keep_outcome
 from monitors.services.judging import judge_cases, load_cases, lock_states
@@ -33,6 +33,7 @@ class Recorded:
     teams: set[int] = field(default_factory=set)
     refused: int = 0
     late: int = 0
+    expiring: set[int] = field(default_factory=set)  # monitors whose certificate or domain has another end now
 
 
 def record(region: Region, outcomes: Sequence[Outcome], now: datetime, put_aside: PutAside = keep_outcome) -> Recorded:
@@ -56,6 +57,7 @@ def record(region: Region, outcomes: Sequence[Outcome], now: datetime, put_aside
     _insert(good, region, put_aside)
     evidence.keep(region, good, put_aside)
     take_back(_overtaken([each for each in standings if each.monitor in sites], good))
+    done.expiring = expiries.note(region, good, sites)
     closed = plain.close([each for each in standings if not late[each.monitor]], sites, now_ms)
     done.changes = _judge(sites.keys() - closed, late, now_ms)
     done.teams = {site.team for site in sites.values()}

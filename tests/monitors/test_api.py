@@ -34,7 +34,7 @@ RECORDED = {
 }
 OURS = {
     "timeout", "quorum", "at_least", "confirm", "recover", "flags", "last_reason", "last_detail", "last_response_ms",
-    "team_name", "when_blind", "assertions", "degraded_above_ms", "down_above_ms", "upside_down",
+    "team_name", "when_blind", "ssl_certificate_expires_at", "domain_expires_at", "assertions", "degraded_above_ms", "down_above_ms", "upside_down",
 }
 # How only a website is asked, and what that is in a monitor of which nothing was said.
 HTTP = dict.fromkeys((
@@ -135,8 +135,10 @@ def test_a_monitor_with_little_said_has_the_wires_defaults(caller, local, settin
         "request_body": "",
         "follow_redirects": True,
         "remember_cookies": False,
-        "ssl_expiration": None,
+        "ssl_expiration": 14,
         "domain_expiration": None,
+        "ssl_certificate_expires_at": None,
+        "domain_expires_at": None,
         "regions": ["local"],
         "expected_status_codes": [],
         "port": None,

@@ -74,6 +74,7 @@ LOOKS = {
     "log": Look("Log", "info", "unknown"),
     "ignored": Look("Ignored", "circle-dashed", "unknown"),
     "open": Look("Ongoing", "circle-x", "down"),
+    "ending": Look("Ends soon", "triangle-alert", "warn"),
     "resolved": Look("Resolved", "circle-check", "ok"),
 }
 

@@ -143,7 +143,7 @@ def test_every_reason_has_a_vote_and_speaks_in_a_sentence(reason):
 
 
 NOT_OUR_FAULT_ALONE = """missed_window region_offline region_sick lost not_dispatched worker_stopping blocked_address
-resolver_sick local_error stale_config throttled bad_check"""
+resolver_sick registry_silent local_error stale_config throttled bad_check"""
 
 
 def test_what_we_failed_to_see_never_counts_against_the_target():

@@ -32,7 +32,7 @@ def registry():
 
 
 def rdap(days=100, **fields):
-    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + days * DAY))
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + (days or 0) * DAY))
     events = [{"eventAction": "expiration", "eventDate": end}] if days is not None else []
     registrar = {"roles": ["registrar"], "vcardArray": ["vcard", [["fn", {}, "text", "Reg"]]]}
     document = {"ldhName": "example.com", "events": events, "status": ["active"], "entities": [registrar], **fields}

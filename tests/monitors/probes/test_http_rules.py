@@ -301,6 +301,7 @@ def test_whoever_chooses_nothing_gets_the_defaults():
             ],
             "",
         ),
+        "certificate_days": 14,
     }
 
 

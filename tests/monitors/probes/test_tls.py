@@ -158,7 +158,8 @@ def test_wrong_options_are_named(values, field):
 
 
 def test_who_chooses_nothing_is_warned_a_week_ahead():
-    assert Options.defaults() == {"min_days": 7, "starttls": "", "server_name": "", "verify_tls": True}
+    chosen = {"min_days": 7, "starttls": "", "server_name": "", "verify_tls": True, "certificate_days": 14}
+    assert Options.defaults() == chosen
 
 
 def test_a_hanging_handshake_is_a_timeout(prober):
