@@ -95,7 +95,8 @@ class Sighting:
 def ticks_around(incident, places, slugs):
     """What every region saw in the rounds before and after an incident began, as Sightings, newest first.
 
-    `places`, `slugs`: the regions' names and slugs by id. The window is bounded on both sides, so that only its days are read.
+    `places`, `slugs`: the regions' names and slugs by id. The window is bounded on both sides, so that only its days
+    are read.
     """
     monitor, start = incident.monitor, incident.started_at
     regions = min(10, max(1, len(incident.votes.get("assigned", []))))

@@ -253,7 +253,7 @@ def _fits(bundle: Bundle) -> bool:
 
 def _sacrifices(bundle: Bundle) -> list[Callable[[], object]]:
     """In this order: most of the page, values of headers, names of certificates and headers, then whole parts."""
-    parts = ("body", "said", "redirects", "headers", "records", "certificates", "names")
+    parts = ("redirects", "headers", "records", "certificates", "names")
     return [
         partial(_shorten, bundle, 300),
         partial(_shorten_headers, bundle, 80),

@@ -15,6 +15,7 @@ from uptime.lib.registry import UnknownKindError
 
 SHORTEST = 4  # characters of a secret; a shorter one would be found in every other word
 SHORTEST_PART = 8  # of one that is found within a word, too, or is a part of a body that is not called a secret
+LONGEST_ESCAPE = 10  # characters: \U000e0001
 MOST = 200  # secrets that are looked for
 
 # Request headers whose values are no secrets, and stand in many an answer.
@@ -96,7 +97,7 @@ def _as_pattern(secret: str) -> str:
 def harmless(value: Any) -> Any:
     """JSON whose texts can be stored and shown, wherever it comes from."""
     if isinstance(value, str):
-        return "\n".join(printable(line, len(value)) for line in value.split("\n"))
+        return "\n".join(printable(line, LONGEST_ESCAPE * len(line)) for line in value.split("\n"))
     if isinstance(value, dict):
         return {harmless(key): harmless(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -19,7 +19,7 @@ from uptime.lib.resolver import Names
 
 UP, DOWN = Vote.UP, Vote.DOWN
 HOSTILE = (
-    b"HTTP/1.1 500 Nope\r\nServer: \x1b[31mred\x00\xe2\x80\xaeevil\xff\r\nX-Script: <script>alert(1)</script>\r\n"
+    b"HTTP/1.1 500 Nope\r\nServer: \x1b[31mred\xe2\x80\xaeevil\xff\r\nX-Script: <script>alert(1)</script>\r\n"
     b"Content-Length: 90\r\n\r\n</textarea><script>alert(2)</script>\x00\x1b[2J\xe2\x80\xae\xff\xfe<b>"
 ).ljust(300, b"x")
 
@@ -172,7 +172,7 @@ def test_redirects_are_kept_in_their_order(prober, target):
     target.does(answer(500), "/c")
     kept = Bundle.of(prober.probe(target.url).evidence)
     assert [(hop.status, hop.url) for hop in kept.redirects] == [
-        (301, f"{target.url}/"),
+        (301, target.url),
         (307, f"{target.url}/b?token={MASK}"),
     ]
     assert (kept.url, kept.status) == (f"{target.url}/c", 500)
@@ -245,6 +245,11 @@ def test_what_a_hostile_server_says_is_harmless(prober, target):
     assert "alert(1)" in text  # it is there, as text
     assert text.isprintable()
     assert not set("\x00\x1b\u202e") & set(text)
+
+
+def test_headers_with_nul_are_no_http_and_the_status_is_kept(prober, target):
+    target.does(raw(b"HTTP/1.1 500 Nope\r\nServer: a\x00b\r\nContent-Length: 0\r\n\r\n"))
+    assert Bundle.of(prober.probe(target.url).evidence).status == 500
 
 
 def test_a_megabyte_of_headers_is_cut(prober, target):
