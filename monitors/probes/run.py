@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Check, Outcome, Phases, Reason, printable
-from monitors.probes.evidence import Memory, Seen, gather
+from monitors.probes.base import Check, Outcome, Phases, Reason
+from monitors.probes.evidence import Memory, Seen, gather, told
 from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout
 from monitors.probes.kinds import KINDS, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
 from monitors.probes.talk import Talk, Talks
@@ -352,7 +352,7 @@ class Run:
             attempts=self._attempts,
             status_code=self._status,
             address=self._address,
-            detail=printable(finding.detail or (reason.explanation if reason else "")),
+            detail=told(check, finding.detail, reason),
             degraded=finding.degraded and reason is None,
             expires_at=finding.expires_at,
             retry_after_s=finding.retry_after_s,

@@ -287,6 +287,15 @@ def test_planted_secrets_are_nowhere_in_it(prober):
         assert secret[4:] not in text
 
 
+def test_the_detail_of_a_failure_quotes_no_secret_either(prober, target):
+    token = "t0k3n-4711-ghijkl"
+    target.does(redirect(f"/login?{token}&session_id=7"))
+    target.does(answer(403), f"/login?{token}&session_id=7")
+    outcome = prober.probe(target.url, headers=[{"name": "X-Api-Key", "value": token}])
+    assert outcome.reason is Reason.STATUS
+    assert f"redirected to {target.url}/login?{MASK}&session_id={MASK}" in outcome.detail
+
+
 def test_a_bundle_that_is_too_large_gives_up_what_tells_least():
     name = {"host": "h", "addresses": ["192.0.2.1"], "count": 1, "answers": []}
     full = {
