@@ -26,14 +26,11 @@ class Sight:
     monitor: Monitor
     region: Region
     slot: datetime
+    vote: str
     tick: Tick | None
     evidence: Evidence | None
     before: Evidence | None = None
     changes: list[str] = field(default_factory=list)
-
-    @property
-    def vote(self) -> str:
-        return self.tick.vote if self.tick else self.evidence.vote
 
     @property
     def bundle(self) -> Bundle | None:
@@ -51,7 +48,7 @@ class Sight:
     def phases(self) -> dict[str, float]:
         """Milliseconds by phase, as far as it came."""
         if self.tick is None:
-            return self.bundle.phases
+            return self.bundle.phases if self.bundle else {}
         spent = {name: getattr(self.tick, f"{name}_ms") for name in PHASES}
         return {name: ms for name, ms in spent.items() if ms is not None}
 
@@ -61,7 +58,7 @@ class Sight:
 
     @property
     def before_url(self) -> str:
-        return check_url(self.monitor.pk, self.region.slug, self.before.slot)
+        return check_url(self.monitor.pk, self.region.slug, self.before.slot) if self.before else ""
 
 
 def check_url(monitor_id: int, region: str, slot: datetime) -> str:
@@ -73,7 +70,9 @@ def sight(monitor: Monitor, region: Region, slot: datetime) -> Sight | None:
     """The check of `monitor` from `region` for `slot`; None when nothing is known of it."""
     tick = Tick.objects.filter(monitor=monitor, region=region, slot=slot).first()
     evidence = Evidence.objects.filter(monitor=monitor, region=region, slot=slot).first()
-    return _compared(monitor, region, tick, evidence) if tick or evidence else None
+    if evidence:
+        return _compared(monitor, region, tick, evidence)
+    return Sight(monitor, region, slot, tick.vote, tick, None) if tick else None
 
 
 def first_sights(monitor: Monitor, region_ids, start: datetime, end: datetime) -> list[Sight]:
@@ -91,22 +90,18 @@ def first_sights(monitor: Monitor, region_ids, start: datetime, end: datetime) -
     return found
 
 
-def neighbours(monitor: Monitor, region: Region, slot: datetime) -> tuple[datetime | None, datetime | None]:
+def neighbours(one: Sight) -> tuple[datetime | None, datetime | None]:
     """The slots of the checks before and after one, from the same region; None where there is none nearby."""
-    ticks = Tick.objects.filter(monitor=monitor, region=region).values_list("slot", flat=True)
-    before = ticks.filter(slot__gte=slot - A_WEEK, slot__lt=slot).order_by("-slot").first()
-    after = ticks.filter(slot__gt=slot, slot__lte=slot + A_WEEK).order_by("slot").first()
+    ticks = Tick.objects.filter(monitor=one.monitor, region=one.region).values_list("slot", flat=True)
+    before = ticks.filter(slot__gte=one.slot - A_WEEK, slot__lt=one.slot).order_by("-slot").first()
+    after = ticks.filter(slot__gt=one.slot, slot__lte=one.slot + A_WEEK).order_by("slot").first()
     return before, after
 
 
-def _compared(monitor: Monitor, region: Region, tick: Tick | None, evidence: Evidence | None) -> Sight:
-    """With the last good check, where a failure can be compared with it."""
-    if evidence is None or evidence.vote == Vote.UP:
-        return Sight(monitor, region, (tick or evidence).slot, tick, evidence)
-    before = (
-        Evidence.objects.filter(monitor=monitor, region=region, slot__lt=evidence.slot, vote=Vote.UP)
-        .order_by("-slot")
-        .first()
-    )
+def _compared(monitor: Monitor, region: Region, tick: Tick | None, evidence: Evidence) -> Sight:
+    """With the last good check, where it is a failure and there is one."""
+    slot, vote = evidence.slot, tick.vote if tick else evidence.vote
+    good = Evidence.objects.filter(monitor=monitor, region=region, slot__lt=slot, vote=Vote.UP)
+    before = good.order_by("-slot").first() if vote == Vote.DOWN else None
     changes = difference(before.bundle, evidence.bundle) if before else []
-    return Sight(monitor, region, evidence.slot, tick, evidence, before, changes)
+    return Sight(monitor, region, slot, vote, tick, evidence, before, changes)

@@ -21,8 +21,6 @@ def one(request, pk, region, slot):
     sight = queries_evidence.sight(monitor, place, from_ms(slot)) if monitor and place and slot <= MAX_TIME else None
     if sight is None:
         raise Http404("There is no such check.")
-    earlier, later = (
-        at and check_url(pk, region, at) for at in queries_evidence.neighbours(monitor, place, sight.slot)
-    )
+    earlier, later = (at and check_url(pk, region, at) for at in queries_evidence.neighbours(sight))
     context = {"monitor": monitor, "sight": sight, "earlier": earlier, "later": later}
     return render(request, "monitors/check.html", context)

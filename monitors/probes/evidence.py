@@ -16,7 +16,7 @@ from typing import Any
 
 from monitors.domain.keeping import AGAIN_MS, GOOD_MS, Kept, is_due
 from monitors.domain.verdict import Vote
-from monitors.probes.base import MAX_EVIDENCE, Check, Outcome
+from monitors.probes.base import MAX_DETAIL, MAX_EVIDENCE, Check, Outcome, Reason, printable
 from monitors.probes.certificates import Described, described
 from monitors.probes.content import Content
 from monitors.probes.kinds import Answer, Request
@@ -109,6 +109,17 @@ class Memory:
         self._room = min(ROOM, self._room + (now - self._filled_s) * ROOM_PER_S)
         self._filled_s = now
         return self._room >= 1
+
+
+def told(check: Check, detail: str, reason: Reason | None) -> str:
+    """The detail of an outcome as it is stored. That of a failure may quote the target, which may quote our secrets."""
+    if reason is None:
+        return printable(detail)
+    try:
+        return Redactor(check).text(detail, MAX_DETAIL) if detail else reason.explanation
+    except Exception:
+        log.exception("the detail of monitor %s could not be cleaned", check.monitor)
+        return reason.explanation
 
 
 def gather(check: Check, seen: Seen, outcome: Outcome, guard: Guard, added: Bundle | None) -> Bundle | None:
@@ -253,7 +264,7 @@ def _fits(bundle: Bundle) -> bool:
 
 def _sacrifices(bundle: Bundle) -> list[Callable[[], object]]:
     """In this order: most of the page, values of headers, names of certificates and headers, then whole parts."""
-    parts = ("body", "said", "redirects", "headers", "records", "certificates", "names")
+    parts = ("redirects", "headers", "records", "certificates", "names")
     return [
         partial(_shorten, bundle, 300),
         partial(_shorten_headers, bundle, 80),

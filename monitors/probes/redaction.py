@@ -15,6 +15,7 @@ from uptime.lib.registry import UnknownKindError
 
 SHORTEST = 4  # characters of a secret; a shorter one would be found in every other word
 SHORTEST_PART = 8  # of one that is found within a word, too, or is a part of a body that is not called a secret
+LONGEST_ESCAPE = 10  # characters: \U000e0001
 MOST = 200  # secrets that are looked for
 
 # Request headers whose values are no secrets, and stand in many an answer.
@@ -33,14 +34,19 @@ _SECRET_WORD = re.compile(_SUSPICIOUS, re.IGNORECASE)
 _SECRET_HEADER = re.compile(rf"(?:proxy-)?authorization|(?!access-control-){_SUSPICIOUS}", re.IGNORECASE)
 _COOKIE = re.compile(r"([^=;\s]{1,100})=([^;]*)")
 
-# What gives itself away as a secret, whoever's it is. Each keeps its first group.
-_GIVEAWAYS = (
-    re.compile(rf"([?&;#]{_SECRET_PARAMETER}=)[^&;#\s\"'<>]+", re.IGNORECASE),
-    re.compile(r"([?&;#][\w.%\[\]-]{1,60}=)(?=[^&;#\s\"'<>]*\d)(?=[^&;#\s\"'<>]*[A-Za-z])[\w.~%+/=-]{24,}"),
-    re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@\"'<>?#]+@", re.IGNORECASE),
-    re.compile(rf"([\"']{_SUSPICIOUS}[\"']\s*[:=]\s*[\"'])[^\"']+", re.IGNORECASE),
-    re.compile(r"(\b(?:bearer|basic|digest|negotiate)\s+)(?=[\w.~+/-]*\d)[\w.~+/-]{8,}=*", re.IGNORECASE),
-    re.compile(r"()\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"),  # a JSON Web Token (RFC 7519)
+# What gives itself away as a secret, whoever's it is: it is looked for where one of the words stands. The pattern keeps
+# its first group.
+_SIGNS = ("passw", "secret", "token", "key", "signature", "credential", "sess", "csrf", "xsrf", "jwt")
+_GIVEAWAYS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
+    (("=",), re.compile(rf"([?&;#]{_SECRET_PARAMETER}=)[^&;#\s\"'<>]+", re.IGNORECASE)),
+    (("=",), re.compile(r"([?&;#][\w.%\[\]-]{1,60}=)(?=[^&;#\s\"'<>]*\d)(?=[^&;#\s\"'<>]*[A-Za-z])[\w.~%+/=-]{24,}")),
+    (("@",), re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@\"'<>?#]+@", re.IGNORECASE)),
+    (_SIGNS, re.compile(rf"([\"']{_SUSPICIOUS}[\"']\s*[:=]\s*[\"'])[^\"']+", re.IGNORECASE)),
+    (
+        ("bearer", "basic", "digest", "negotiate"),
+        re.compile(r"(\b(?:bearer|basic|digest|negotiate)\s+)(?=[\w.~+/-]*\d)[\w.~+/-]{8,}=*", re.IGNORECASE),
+    ),
+    (("eyj",), re.compile(r"()\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?")),  # a JSON Web Token (RFC 7519)
 )
 
 
@@ -51,14 +57,15 @@ class Redactor:
     def __init__(self, check: Check) -> None:
         secrets = _spellings(_secrets_of(check))
         self.longest = max(map(len, secrets), default=0)
-        longest_first = sorted(secrets, key=len, reverse=True)
-        self._secrets = re.compile("|".join(map(_as_pattern, longest_first))) if secrets else None
+        self._secrets = sorted(secrets, key=len, reverse=True)
 
     def text(self, text: str, limit: int, lines: bool = False) -> str:
         """The first `limit` characters of `text` without secrets; `lines`: it may have several."""
         text = self._without_secrets(text, limit)
-        for giveaway in _GIVEAWAYS:
-            text = giveaway.sub(rf"\g<1>{MASK}", text)
+        lower = text.lower()
+        for signs, giveaway in _GIVEAWAYS:
+            if any(sign in lower for sign in signs):
+                text = giveaway.sub(rf"\g<1>{MASK}", text)
         if not lines:
             return printable(text, limit)
         split = text.expandtabs(4).replace("\r\n", "\n").split("\n")
@@ -76,10 +83,12 @@ class Redactor:
 
     def _without_secrets(self, text: str, limit: int) -> str:
         """`text` up to `limit`. A secret that begins before the limit is recognised whole."""
-        if self._secrets is None:
+        window = text[: limit + self.longest]
+        found = [each for each in self._secrets if each in window]
+        if not found:
             return text[:limit]
         pieces, at = [], 0
-        for match in self._secrets.finditer(text[: limit + self.longest]):
+        for match in re.finditer("|".join(map(_as_pattern, found)), window):
             if match.start() >= limit:
                 break
             pieces += [text[at : match.start()], MASK]
@@ -96,7 +105,7 @@ def _as_pattern(secret: str) -> str:
 def harmless(value: Any) -> Any:
     """JSON whose texts can be stored and shown, wherever it comes from."""
     if isinstance(value, str):
-        return "\n".join(printable(line, len(value)) for line in value.split("\n"))
+        return "\n".join(printable(line, LONGEST_ESCAPE * len(line)) for line in value.split("\n"))
     if isinstance(value, dict):
         return {harmless(key): harmless(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -111,7 +120,7 @@ def cut(text: str, limit: int) -> str:
 def _secrets_of(check: Check) -> set[str]:
     """The values of the kind's secret options, and the parts of them that are secrets by themselves."""
     try:
-        names = KINDS.get(check.kind).secret_fields
+        names = getattr(KINDS.get(check.kind), "secret_fields", tuple(check.options))
     except UnknownKindError:
         names = tuple(check.options)
     found: set[str] = set()

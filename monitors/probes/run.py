@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
 from monitors.probes.aside import Aside, Job
-from monitors.probes.base import Check, Outcome, Phases, Reason, printable
-from monitors.probes.evidence import Memory, Seen, gather
+from monitors.probes.base import Check, Outcome, Phases, Reason
+from monitors.probes.evidence import Memory, Seen, gather, told
 from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout, told_of
 from monitors.probes.kinds import KINDS, Compute, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
 from monitors.probes.route import of_family, usable
@@ -413,7 +413,7 @@ class Run:
             attempts=self._attempts,
             status_code=self._status,
             address=self._address,
-            detail=printable(finding.detail or (reason.explanation if reason else "")),
+            detail=told(check, finding.detail, reason),
             degraded=finding.degraded and reason is None,
             expires_at=self._expires_at if finding.expires_at is None else finding.expires_at,
             retry_after_s=finding.retry_after_s,

@@ -34,7 +34,8 @@ RECORDED = {
 }
 OURS = {
     "timeout", "quorum", "at_least", "confirm", "recover", "flags", "last_reason", "last_detail", "last_response_ms",
-    "team_name", "when_blind", "ssl_certificate_expires_at", "domain_expires_at", "assertions", "degraded_above_ms", "down_above_ms", "upside_down",
+    "team_name", "when_blind", "ssl_certificate_expires_at", "domain_expires_at", "assertions",
+    "degraded_above_ms", "down_above_ms", "upside_down",
 }
 # How only a website is asked, and what that is in a monitor of which nothing was said.
 HTTP = dict.fromkeys((

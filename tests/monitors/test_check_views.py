@@ -17,6 +17,7 @@ from monitors.services.record import record
 from monitors.times import now_ms, to_ms
 from tests.factories import make_admin, make_incident, make_monitor, make_region, make_user, team_of
 from tests.helpers import wait_until
+from tests.incidents.test_views import why
 from tests.monitors.probes.conftest import check_of
 from tests.monitors.probes.test_evidence import HOSTILE
 from tests.monitors.test_api import LIST, Caller
@@ -149,7 +150,7 @@ def test_an_incident_shows_what_each_region_saw_first(client, shop, region):
     url = seen(shop, region, bad, "status", BAD)
     seen(shop, region, worse, "status", {**BAD, "status": 500})
     seen(shop, far, bad, "refused", {"tried": ["192.0.2.9"]})
-    incident = make_incident(shop, started_at=bad, votes={"assigned": [region.pk, far.pk], "votes": {}})
+    incident = make_incident(shop, started_at=bad, votes=why([region, far], **{"eu-west": "down", "us-east": "down"}))
     page = client.get(f"/incidents/{incident.pk}").content.decode()
     assert page.count('<section class="sight') == 2
     for words in ("Status 200 became 503", "Connection refused", f'href="{url}"', "no earlier good check from Us East"):
@@ -158,7 +159,7 @@ def test_an_incident_shows_what_each_region_saw_first(client, shop, region):
 
 
 def test_an_incident_without_evidence_says_nothing_of_it(client, shop, region):
-    incident = make_incident(shop, votes={"assigned": [region.pk], "votes": {}})
+    incident = make_incident(shop, votes=why([region], **{"eu-west": "down"}))
     assert "What each region saw" not in client.get(f"/incidents/{incident.pk}").content.decode()
 
 
@@ -240,7 +241,7 @@ def shown_everywhere(client, monitor, outcome):
     user = monitor.team.members.get()
     incident = Incident.objects.filter(monitor=monitor).first() or make_incident(
         monitor, started_at=timezone.now() - timedelta(minutes=5),
-        votes={"assigned": [Region.objects.get().pk], "votes": {}},
+        votes=why(Region.objects.all(), **{"eu-west": "down"}),
     )  # fmt: skip
     path = f"checks/eu-west/{outcome.slot}"
     pages = [client.get(f"/monitors/{monitor.pk}/{path}"), client.get(f"/incidents/{incident.pk}")]

@@ -19,7 +19,7 @@ from uptime.lib.resolver import Names
 
 UP, DOWN = Vote.UP, Vote.DOWN
 HOSTILE = (
-    b"HTTP/1.1 500 Nope\r\nServer: \x1b[31mred\x00\xe2\x80\xaeevil\xff\r\nX-Script: <script>alert(1)</script>\r\n"
+    b"HTTP/1.1 500 Nope\r\nServer: \x1b[31mred\xe2\x80\xaeevil\xff\r\nX-Script: <script>alert(1)</script>\r\n"
     b"Content-Length: 90\r\n\r\n</textarea><script>alert(2)</script>\x00\x1b[2J\xe2\x80\xae\xff\xfe<b>"
 ).ljust(300, b"x")
 
@@ -172,7 +172,7 @@ def test_redirects_are_kept_in_their_order(prober, target):
     target.does(answer(500), "/c")
     kept = Bundle.of(prober.probe(target.url).evidence)
     assert [(hop.status, hop.url) for hop in kept.redirects] == [
-        (301, f"{target.url}/"),
+        (301, target.url),
         (307, f"{target.url}/b?token={MASK}"),
     ]
     assert (kept.url, kept.status) == (f"{target.url}/c", 500)
@@ -247,6 +247,11 @@ def test_what_a_hostile_server_says_is_harmless(prober, target):
     assert not set("\x00\x1b\u202e") & set(text)
 
 
+def test_headers_with_nul_are_no_http_and_the_status_is_kept(prober, target):
+    target.does(raw(b"HTTP/1.1 500 Nope\r\nServer: a\x00b\r\nContent-Length: 0\r\n\r\n"))
+    assert Bundle.of(prober.probe(target.url).evidence).status == 500
+
+
 def test_a_megabyte_of_headers_is_cut(prober, target):
     lines = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 1000) for number in range(1000))
     target.does(raw(b"HTTP/1.1 200 OK\r\n" + lines + b"\r\nhello"))
@@ -280,6 +285,15 @@ def test_planted_secrets_are_nowhere_in_it(prober):
     for secret in secrets:
         assert secret not in text
         assert secret[4:] not in text
+
+
+def test_the_detail_of_a_failure_quotes_no_secret_either(prober, target):
+    token = "t0k3n-4711-ghijkl"
+    target.does(redirect(f"/login?{token}&session_id=7"))
+    target.does(answer(403), f"/login?{token}&session_id=7")
+    outcome = prober.probe(target.url, headers=[{"name": "X-Api-Key", "value": token}])
+    assert outcome.reason is Reason.STATUS
+    assert f"redirected to {target.url}/login?{MASK}&session_id={MASK}" in outcome.detail
 
 
 def test_a_bundle_that_is_too_large_gives_up_what_tells_least():
