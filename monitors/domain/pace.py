@@ -47,19 +47,19 @@ def not_before(slot: Ms, retry_after_s: int, interval_s: int, every: int) -> Ms:
 
 
 def wish(
-    before: Wish, plainly_down: bool, slot: Ms, down_since: Ms, retry_after_s: int | None, interval_s: int
+    before: Wish, plainly_down: bool, slot: Ms, down_since: Ms, retry_after_s: int, interval_s: int
 ) -> Wish:
     """How often to ask from now on what was `before` to be asked so.
 
     `plainly_down`: confirmed, the newest round of the slot `slot` says so too, and no good one is under way. Anything
     else brings every slot back at once: while an outage or its end is being confirmed, each round counts.
-    `retry_after_s`: how long that round's answers ask us to stay away, if they do.
+    `retry_after_s`: how long that round's answers ask us to stay away.
     """
     if not plainly_down:
         return Wish()
     every = every_nth(slot - down_since, interval_s)
-    away = not_before(slot, retry_after_s or 0, interval_s, every)
-    return Wish(every, max(away, before.not_before) if max(away, before.not_before) > slot else 0)
+    away = max(before.not_before, not_before(slot, retry_after_s, interval_s, every))
+    return Wish(every, away if away > slot + every * interval_s * 1000 else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ from monitors.models.heartbeats import Heartbeat, IngestGap, Ping
 from monitors.models.history import Gap, Round, StatusInterval, Tick
 from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, PlainRound, Schedule, State, WhenBlind
 from monitors.models.pipeline import DeadLetter, Pulse
+from monitors.models.politeness import Bucket, Pace
 from monitors.models.regions import Region, RegionTrouble, RegionWorker
 from monitors.models.rollups import DayRollup, FiveMinuteRollup, HourRollup, RolledUp, Rollup
 
 __all__ = [
     "STATUSES",
     "ArchivedDay",
+    "Bucket",
     "DayRollup",
     "DeadLetter",
     "ExtraSlot",
@@ -21,6 +23,7 @@ __all__ = [
     "HourRollup",
     "IngestGap",
     "Monitor",
+    "Pace",
     "Ping",
     "PlainRound",
     "Pulse",

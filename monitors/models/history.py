@@ -33,6 +33,7 @@ class Tick(models.Model):
     attempts = models.PositiveSmallIntegerField(default=1)
     address = models.CharField(max_length=64, blank=True)
     detail = models.CharField(max_length=300, blank=True)
+    retry_after_s = models.PositiveIntegerField(null=True, help_text="How long the target asks us to stay away.")
 
     class Meta:
         ordering = ["-slot"]

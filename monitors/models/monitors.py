@@ -61,6 +61,9 @@ class Monitor(models.Model):
     target = models.CharField(
         max_length=2048, help_text="What is checked: for a website its address, for a heartbeat its short name."
     )
+    domain = models.CharField(
+        max_length=253, blank=True, help_text="Whose servers its checks go to; empty where they need no sparing."
+    )
     interval = models.PositiveIntegerField(help_text="Seconds between checks.")
     timeout_ms = models.PositiveIntegerField(help_text="Milliseconds until a check counts as failed.")
     options = models.JSONField(default=dict, help_text="The options of the kind.")
@@ -90,6 +93,7 @@ class Monitor(models.Model):
         ordering = ["name", "id"]
         indexes = [
             models.Index(fields=["team", "name"], condition=Q(deleted_at=None), name="monitor_alive"),
+            models.Index(fields=["domain"], condition=Q(deleted_at=None) & ~Q(domain=""), name="monitor_domain"),
             models.Index(
                 fields=["team", "target"], condition=Q(deleted_at=None, kind="heartbeat"), name="heartbeat_short_name"
             ),
@@ -120,8 +124,8 @@ class Monitor(models.Model):
     def watermark_ms(self, slot_ms):
         return watermark(slot_ms, self.timeout_ms, self.lateness_ms)
 
-    def policy(self, region_ids):
-        """The rules `monitors.domain.verdict` judges this monitor by."""
+    def policy(self, region_ids, grid=None):
+        """The rules `monitors.domain.verdict` judges this monitor by; `grid`: where slots of it are left out."""
         return Policy(
             regions=frozenset(region_ids),
             quorum=Quorum(self.quorum),
@@ -132,6 +136,7 @@ class Monitor(models.Model):
             recovery_period_s=self.recovery_period,
             interval_s=self.interval,
             timeout_ms=self.timeout_ms,
+            grid=grid,
         )
 
 

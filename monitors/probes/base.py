@@ -181,7 +181,8 @@ class Check:
     """The order to probe one monitor from one region for one slot.
 
     `target`: the URL, or what the kind takes instead. `options`: the kind's cleaned options, secrets included,
-    and therefore never printed."""
+    and therefore never printed. `offset_ms`: how long after its slot it starts, so that a domain is not asked by all
+    its monitors at once."""
 
     monitor: int
     slot: Ms
@@ -191,6 +192,7 @@ class Check:
     timeout_ms: int
     lateness_ms: int
     options: dict[str, Any] = field(default_factory=dict, repr=False)
+    offset_ms: int = 0
 
     def to_wire(self) -> list[Any]:
         return [
@@ -202,11 +204,12 @@ class Check:
             self.timeout_ms,
             self.lateness_ms,
             self.options,
+            self.offset_ms,
         ]
 
     @classmethod
     def from_wire(cls, wire: object) -> Self:
-        monitor, slot, version, kind, target, timeout_ms, lateness_ms, options = _items(wire, 8)
+        monitor, slot, version, kind, target, timeout_ms, lateness_ms, options, offset_ms = _items(wire, 9)
         if not isinstance(options, dict):
             raise ValueError("options are not an object")  # noqa: TRY004 - from_wire promises ValueError
         return cls(
@@ -218,6 +221,7 @@ class Check:
             timeout_ms=_whole(timeout_ms, "timeout_ms", 1, MAX_TIMEOUT_MS),
             lateness_ms=_whole(lateness_ms, "lateness_ms", 0, MAX_TIMEOUT_MS),
             options=options,
+            offset_ms=_whole(offset_ms, "offset_ms", 0, MAX_TIMEOUT_MS),
         )
 
 

@@ -80,10 +80,10 @@ class Engine:
         return self._loop.lag_ms
 
     def submit(self, checks: Iterable[Check]) -> None:
-        """Admit checks, the earliest slot first; waits while `handles` are under way. Not from `on_outcome`.
+        """Admit checks, the earliest start first; waits while `handles` are under way. Not from `on_outcome`.
 
         While the engine is stopping they are NODATA `worker_stopping`; afterwards this raises RuntimeError."""
-        waiting = deque(sorted(checks, key=lambda check: check.slot))
+        waiting = deque(sorted(checks, key=lambda check: check.slot + check.offset_ms))
         with self._gate:
             if self._stopped or not self._thread.is_alive():
                 raise RuntimeError("the engine is not running")

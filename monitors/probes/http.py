@@ -26,6 +26,7 @@ from monitors.probes.options import (
     check_header,
     parse_statuses,
 )
+from monitors.probes.waiting import asked_to_wait
 from uptime.lib.net import URL, BlockedAddressError, Guard, UrlError, check_url, redirect_url
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -143,7 +144,7 @@ class HttpKind:
         for _ in range(MAX_REDIRECTS + 1):
             answer = yield request
             if not follow or answer.status not in REDIRECTS:
-                return _located(evaluate(check.options, answer), request)
+                return asked_to_wait(_located(evaluate(check.options, answer), request), answer)
             try:
                 request = _next_request(request, answer, guard)
             except BlockedAddressError as error:

@@ -7,10 +7,11 @@ already, and nothing would be judged or accounted for meanwhile.
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Model
+from django.db.models import F, Model, Q
 
 from monitors.domain.slots import next_slot
-from monitors.models import ExtraSlot, Gap, RegionTrouble, RegionWorker, Round, Schedule, State, StatusInterval, Tick
+from monitors.domain.pace import LONGEST_MS
+from monitors.models import Bucket, ExtraSlot, Gap, Pace, RegionTrouble, RegionWorker, Round, Schedule, State, StatusInterval, Tick
 from monitors.services.dispatch import AHEAD_MS, advance
 from monitors.times import from_ms, to_ms
 
@@ -35,6 +36,9 @@ def set_back(now: datetime) -> None:
                 model._default_manager.filter(**{f"{name}__gt": now}).update(**{name: now})
         for model in (Tick, Round, ExtraSlot):
             model.objects.filter(slot__gt=now + NEAR).delete()
+        longest = timedelta(milliseconds=LONGEST_MS)
+        Pace.objects.filter(Q(start__gt=now + NEAR) | Q(not_before__gt=now + longest)).delete()
+        Bucket.objects.filter(free_at__gt=now + NEAR).delete()
         _shorten(now, Gap)
         _shorten(now, StatusInterval)
 

@@ -22,8 +22,9 @@ from monitors.models import (
     State,
     StatusInterval,
 )
-from monitors.services import heartbeats
+from monitors.services import heartbeats, paces
 from monitors.services.changes import StatusChange, move
+from monitors.targets import domain_of
 from monitors.times import from_ms, now_ms, to_ms
 
 # Edits to these change what is probed or how it is judged: outcomes of the older configuration no longer count.
@@ -38,6 +39,7 @@ def create(team, user, fields: dict) -> Monitor:
     fields = dict(fields)
     regions = fields.pop("regions", None)
     fields.setdefault("timeout_ms", default_timeout(fields["interval"]))
+    fields["domain"] = domain_of(fields.get("kind", "http"), fields["target"])
     monitor = Monitor.objects.create(team=team, created_by=user, **_stored(fields))
     _assign(monitor, regions)
     now = _now()
@@ -61,6 +63,8 @@ def change(monitor: Monitor, fields: dict) -> bool:
     schedule, state = _lock(monitor)
     if monitor.deleted_at:
         return False
+    if "target" in fields:
+        fields["domain"] = domain_of(monitor.kind, fields["target"])
     silence_ms = monitor.policy(()).silence_ms
     differing = {name: value for name, value in _stored(fields).items() if getattr(monitor, name) != value}
     new_regions = regions is not None and {r.pk for r in regions} != {r.pk for r in monitor.regions.all()}
@@ -176,6 +180,7 @@ def _start(monitor: Monitor, now: datetime, schedule: Schedule | None = None) ->
     if not monitor.probed:
         heartbeats.expect_anew(monitor, now)
         return
+    paces.end(monitor, now)
     first = from_ms(next_slot(monitor.pk, monitor.interval, to_ms(now)))
     Schedule.objects.filter(pk=monitor.pk).update(next_slot_at=first)
     State.objects.filter(pk=monitor.pk).update(sweep_at=now)
@@ -192,6 +197,7 @@ def _extra_slot(monitor: Monitor, at: datetime, cause: ExtraSlot.Cause) -> None:
 def _stop(monitor: Monitor, state: State, status: Status) -> StatusChange | None:
     if not monitor.probed:
         heartbeats.stop(monitor)
+    paces.end(monitor, _now())
     Schedule.objects.filter(pk=monitor.pk).update(next_slot_at=None)
     monitor.extra_slots.all().delete()
     changed = None if state.status == status else move(monitor, state, status, _now())

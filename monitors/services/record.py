@@ -131,6 +131,7 @@ def _tick(region: Region, outcome: Outcome) -> Tick:
         attempts=outcome.attempts,
         address=outcome.address,
         detail=outcome.detail,
+        retry_after_s=outcome.retry_after_s,
     )
 
 

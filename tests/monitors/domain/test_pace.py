@@ -128,7 +128,7 @@ class World:
             watched.store(spec.Heard(slot + 1, slot, region, vote))
         found = watched.judge(slot + 1, slot + self.site.interval)
         since = watched.intervals[-1].start
-        wish = pace.wish(self.wish, found.state.plainly_down, slot, since, None, self.site.interval // 1000)
+        wish = pace.wish(self.wish, found.state.plainly_down, slot, since, 0, self.site.interval // 1000)
         if wish != self.wish:
             ended = tuple(p._replace(end=slot + 1) if p.end is None else p for p in self.paces)
             self.paces = (*ended, Pace(slot + 1, None, *wish)) if wish.every > 1 else ended

@@ -54,7 +54,7 @@ def test_every_history_is_judged_as_specified(history):
 def every(watched):
     """Every how many slots it would be checked from now on."""
     state, since = watched.state, watched.intervals[-1].start
-    return wish(Wish(), state.plainly_down, state.judged_until, since, None, watched.policy.interval_s).every
+    return wish(Wish(), state.plainly_down, state.judged_until, since, 0, watched.policy.interval_s).every
 
 
 @examples
