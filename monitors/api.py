@@ -17,6 +17,7 @@ from accounts.models import Team
 from monitors import api_schema as words
 from monitors.models import Monitor, Region, Schedule
 from monitors.probes.kinds import probed_kinds
+from monitors.queries_politeness import crowding as crowding_of
 from monitors.serializers import MonitorBody, resource
 from monitors.wire import join_port
 from uptime import actions
@@ -55,8 +56,11 @@ class MonitorView(APIView):
         return body
 
     def answer(self, request, pk, code=status.HTTP_200_OK):
-        """The monitor as it is stored now."""
-        return Response({"data": resource(_monitors(request.user).get(pk=pk))}, status=code)
+        """The monitor as it is stored now, with what it will suffer from."""
+        monitor = _monitors(request.user).get(pk=pk)
+        crowding = crowding_of(monitor)
+        warnings = {"warnings": [crowding]} if crowding else {}
+        return Response({"data": resource(monitor), **warnings}, status=code)
 
 
 class Monitors(MonitorView):

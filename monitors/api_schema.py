@@ -252,7 +252,12 @@ def refusal(text, errors):
     )
 
 
-ONE = {"type": "object", "properties": {"data": ref("Monitor")}}
+WARNINGS = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "Only where there are some, after a change: what the monitor will suffer from as it is now.",
+}
+ONE = {"type": "object", "properties": {"data": ref("Monitor"), "warnings": WARNINGS}}
 MANY = {
     "type": "object",
     "properties": {"data": {"type": "array", "items": ref("Monitor")}, "pagination": ref("Pagination")},

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from monitors import availability, charts, live, queries
+from monitors import availability, charts, live, queries, queries_politeness
 from monitors import views_heartbeats as heartbeats
 from monitors.forms import DEFAULT_KIND, MonitorForm
 from monitors.fragments import live_part
@@ -136,6 +136,8 @@ def _detail(request, monitor):
         "poll": f"?{urlencode({'page': checks.number, 'v': version})}",
         "regions": regions,
         "stand_ins": stand_ins(monitor),
+        "slowness": queries_politeness.slowness(monitor),
+        "allow": queries_politeness.shut_out(monitor),
         "down_regions": [region for region in regions if region.sees_down],
         "uptimes": [(title, known[span][monitor.pk]) for title, span in queries.SPANS],
         "days": availability.days(monitor, now),
@@ -163,6 +165,7 @@ def add(request):
         monitor = form.save()
         begins = "Its first check is on its way." if monitor.probed else "It waits for its first ping."
         messages.success(request, f"{monitor.name} was added. {begins}")
+        _warn(request, monitor)
         return redirect("monitors:detail", pk=monitor.pk)
     return _form(request, form, None)
 
@@ -174,11 +177,19 @@ def edit(request, pk):
     posted = request.POST if request.method == "POST" else None
     form = MonitorForm(posted, team=monitor.team, user=request.user, instance=monitor)
     if posted is not None and form.is_valid():
-        form.save()
+        monitor = form.save()
         begins = "It takes effect with the next check." if monitor.probed else "What is expected of it counts from now."
         messages.success(request, f"{monitor.name} was saved. {begins}")
+        _warn(request, monitor)
         return redirect("monitors:detail", pk=monitor.pk)
     return _form(request, form, monitor)
+
+
+def _warn(request, monitor):
+    """Say what the monitor will suffer from, now that it is as it was wanted."""
+    crowding = queries_politeness.crowding(monitor)
+    if crowding:
+        messages.warning(request, crowding)
 
 
 # Choosing a type asks for its fields at once; without scripts a button does.

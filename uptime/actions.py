@@ -5,7 +5,7 @@ instead of leaving it to wait for its turn, and tells open pages that there is s
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -73,11 +73,15 @@ def check_now(monitor: Monitor) -> bool:
     return asked
 
 
-def add_region(slug: str, name: str, same_machine: bool) -> Region:
+def add_region(slug: str, name: str, same_machine: bool, addresses: Sequence[str] = ()) -> Region:
     """A new region; on this machine the supervisor starts its worker within seconds."""
-    region = regions.add(slug, name, same_machine)
+    region = regions.add(slug, name, same_machine, addresses)
     _write_local_regions()
     return region
+
+
+def edit_region(region: Region, name: str, addresses: Sequence[str]) -> None:
+    regions.edit(region, name, addresses)
 
 
 def remove_region(region: Region) -> None:

@@ -1,8 +1,8 @@
 """How many checks a domain gets from one region: a token bucket, kept as one moment.
 
-The generic cell rate algorithm (ITU-T I.371): `free_at` is when the next check would be on time if they came evenly. One
-that comes a burst earlier starts at once; another waits until it would not be earlier than that; and one that would have
-to wait for longer than its slot lasts is left out.
+The generic cell rate algorithm (ITU-T I.371): `free_at` is when the next check would be on time if they came evenly.
+One that comes a burst earlier starts at once; another waits until it would not be earlier than that; and one that would
+have to wait for longer than its slot lasts is left out.
 """
 
 from dataclasses import dataclass

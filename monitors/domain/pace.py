@@ -46,9 +46,7 @@ def not_before(slot: Ms, retry_after_s: int, interval_s: int, every: int) -> Ms:
     return slot + max(0, min(retry_after_s * 1000, LONGEST_MS - every * interval_s * 1000))
 
 
-def wish(
-    before: Wish, plainly_down: bool, slot: Ms, down_since: Ms, retry_after_s: int, interval_s: int
-) -> Wish:
+def wish(before: Wish, plainly_down: bool, slot: Ms, down_since: Ms, retry_after_s: int, interval_s: int) -> Wish:
     """How often to ask from now on what was `before` to be asked so.
 
     `plainly_down`: confirmed, the newest round of the slot `slot` says so too, and no good one is under way. Anything

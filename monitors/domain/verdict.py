@@ -1,9 +1,8 @@
 """From votes to verdicts: what a round says, and what its monitor therefore is.
 
-A round is one slot of one monitor with one vote per region. `decide` says what the votes of one round
-mean, `judge` closes rounds strictly in slot order and moves the monitor's state. Both are pure: the same
-votes give the same verdicts in whatever order they arrived and however the work was cut into calls.
-Times are UTC milliseconds (`Ms`), regions are their ids at the centre.
+A round is one slot of one monitor with one vote per region. `decide` says what the votes of one round mean, `judge`
+closes rounds strictly in slot order and moves the monitor's state. Both are pure: the same votes give the same verdicts
+in whatever order they arrived and however the work was cut into calls. Times are UTC milliseconds (`Ms`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -208,8 +207,7 @@ def quorum(policy: Policy, eligible: int) -> int:
 def decide(votes: Mapping[int, Vote], eligible: frozenset[int], policy: Policy) -> Decision:
     """What the votes cast so far mean. Once UP or DOWN, no further vote changes the verdict.
 
-    UP as soon as a DOWN quorum has become impossible, so with no vote missing or NODATA one of the two
-    always holds and a stable split cannot flap.
+    UP as soon as a DOWN quorum is impossible: with no vote missing or NODATA one of the two always holds.
     """
     cast = [votes[region] for region in eligible if region in votes]
     up, down, nodata = cast.count(Vote.UP), cast.count(Vote.DOWN), cast.count(Vote.NODATA)
@@ -255,9 +253,9 @@ def facts(closed: ClosedRound, policy: Policy) -> dict[str, Any]:
 def judge(state: State, policy: Policy, rounds: Iterable[Round], now: Ms, next_slot: Ms) -> Judgement:
     """Close what can be closed and say what changed.
 
-    `rounds` holds every due slot, grid and extra, after `state.judged_until`, with its votes or without
-    any; closed ones are passed over, and the first one that is still open ends the work. `next_slot` is
-    the first slot after `now`, grid or extra, that is already planned. Never raises for any votes.
+    `rounds` holds every due slot, grid and extra, after `state.judged_until`, with its votes or without any; closed
+    ones are passed over, and the first one that is still open ends the work. `next_slot` is the first slot after
+    `now`, grid or extra, that is already planned. Never raises for any votes.
     """
     before, closed, transitions = state, [], []
     waiting: Ms | None = None
@@ -376,7 +374,9 @@ def _demand(kind: Change, policy: Policy) -> tuple[int, int]:
 
 def unmeasured(last_decided: Ms, policy: Policy, now: Ms) -> bool:
     """Whether no slot that would break the silence in time can still be decided in time."""
-    return policy.silence(last_decided, now) > watermark(policy.silence_ms, policy.timeout_ms, lateness(policy.interval_s))
+    return policy.silence(last_decided, now) > watermark(
+        policy.silence_ms, policy.timeout_ms, lateness(policy.interval_s)
+    )
 
 
 def _lose(state: State, policy: Policy, later: Ms | None, now: Ms) -> tuple[State, Transition]:

@@ -1,4 +1,4 @@
-"""What keeps us from asking too often: the schedule history, and a bucket for each domain that is asked from a region."""
+"""What keeps us from asking too often: the schedule history, and buckets for domains."""
 
 from django.db import models
 from django.db.models import Q

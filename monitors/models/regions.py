@@ -16,7 +16,10 @@ class Region(models.Model):
     key = EncryptedJSONField()
     enabled = models.BooleanField(default=True)
     public_addresses = ArrayField(
-        models.CharField(max_length=49), default=list, blank=True, help_text="Where its checks come from, as targets see it."
+        models.CharField(max_length=49),
+        default=list,
+        blank=True,
+        help_text="Where its checks come from, as targets see it.",
     )
     same_machine = models.BooleanField(default=False, help_text="Its worker is started by `make run` here.")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
+from uptime.lib.version import VERSION
 
 MAX_DETAIL = 300  # characters
 MAX_TIMEOUT_MS = 60_000  # no monitor may ask for more
@@ -321,6 +322,11 @@ class Outcome:
         if outcome.vote is not (outcome.reason.vote if outcome.reason else Vote.UP):
             raise ValueError(f"vote {outcome.vote} contradicts reason {outcome.reason}")
         return outcome
+
+
+def user_agent(link: str) -> str:
+    """How checks introduce themselves, with a link for whoever finds them in a log."""
+    return f"Uptime/{VERSION} (+{link})" if link else f"Uptime/{VERSION}"
 
 
 def printable(text: str, limit: int = MAX_DETAIL) -> str:

@@ -14,14 +14,13 @@ from functools import partial
 
 import certifi
 
-from monitors.probes.base import Check, Outcome, Reason
+from monitors.probes.base import Check, Outcome, Reason, user_agent
 from monitors.probes.run import Run, Tools
 from monitors.probes.talk import Talks
 from monitors.probes.transfer import Transfers
 from uptime.lib.loop import Loop
 from uptime.lib.net import Guard, Network
 from uptime.lib.resolver import Names, Resolver
-from uptime.lib.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +50,7 @@ class Engine:
         self._on_outcome, self._handles = on_outcome, handles
         self._loop = Loop()
         guard = Guard(allow_private, allowed)
-        user_agent = f"Uptime/{VERSION} (+{link})" if link else f"Uptime/{VERSION}"
-        self._transfers = Transfers(self._loop, guard, user_agent, ca_file or certifi.where())
+        self._transfers = Transfers(self._loop, guard, user_agent(link), ca_file or certifi.where())
         talks = Talks(self._loop, guard, ca_file or certifi.where())
         self._tools = Tools(self._loop, Resolver(self._loop, names), self._transfers, talks, guard, self._finished)
         self._thread = threading.Thread(target=self._loop.run, name="prober", daemon=True)

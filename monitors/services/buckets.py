@@ -56,7 +56,9 @@ def _turn(asked: tuple[Key, Check]) -> tuple[Ms, int]:
 def _shared(domains: Collection[str]) -> set[str]:
     """Those that more than one monitor checks."""
     rows = Monitor.objects.alive().filter(domain__any_of=list(domains)).exclude(domain="").order_by()
-    return set(rows.values("domain").annotate(monitors=Count("pk")).filter(monitors__gt=1).values_list("domain", flat=True))
+    return set(
+        rows.values("domain").annotate(monitors=Count("pk")).filter(monitors__gt=1).values_list("domain", flat=True)
+    )
 
 
 def _lock(keys: Collection[Key]) -> dict[Key, Bucket]:

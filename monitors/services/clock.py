@@ -9,9 +9,21 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Model, Q
 
-from monitors.domain.slots import next_slot
 from monitors.domain.pace import LONGEST_MS
-from monitors.models import Bucket, ExtraSlot, Gap, Pace, RegionTrouble, RegionWorker, Round, Schedule, State, StatusInterval, Tick
+from monitors.domain.slots import next_slot
+from monitors.models import (
+    Bucket,
+    ExtraSlot,
+    Gap,
+    Pace,
+    RegionTrouble,
+    RegionWorker,
+    Round,
+    Schedule,
+    State,
+    StatusInterval,
+    Tick,
+)
 from monitors.services.dispatch import AHEAD_MS, advance
 from monitors.times import from_ms, to_ms
 

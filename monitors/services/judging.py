@@ -64,7 +64,7 @@ class Case:
     gaps: list[Gap] = field(default_factory=list)
     claimed_until: Ms = 0  # grid slots before this one have been handed out
     history: Sequence[Pace] = ()  # of its schedule, what was asked for included
-    wish: Wish = Wish()  # how often it is asked, or is to be
+    wish: Wish = field(default_factory=Wish)  # how often it is asked, or is to be
 
     @cached_property
     def grid(self) -> Grid:

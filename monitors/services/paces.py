@@ -27,7 +27,9 @@ def since(monitor_ids: Collection[int], moment: datetime) -> dict[int, list[Row]
 def begun(rows: Sequence[Row]) -> tuple[Pace, ...]:
     """Those of some paces that have begun, for the rules."""
     return tuple(
-        Pace(to_ms(row.start), _ms(row.end), row.every, _ms(row.not_before) or 0) for row in rows if row.start is not None
+        Pace(to_ms(row.start), _ms(row.end), row.every, _ms(row.not_before) or 0)
+        for row in rows
+        if row.start is not None
     )
 
 

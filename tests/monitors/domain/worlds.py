@@ -183,8 +183,7 @@ def _left_out(site: spec.Site, paces: tuple[Pace, ...], grid: list[int]) -> froz
         slot
         for slot in [*grid, *slots]
         for start, end, every, not_before in paces
-        if start <= slot < (end or math.inf)
-        and (slot < not_before or (slot // site.interval + MONITOR) % every)
+        if start <= slot < (end or math.inf) and (slot < not_before or (slot // site.interval + MONITOR) % every)
     )
 
 

@@ -40,7 +40,9 @@ def make_many(count, target="https://w{n}.shop.example/", interval=30, regions=(
     user = make_user()
     places = [make_region(slug) for slug in regions]
     made = [
-        edit.create(team_of(user), user, {"name": f"{n}", "target": target.format(n=n), "interval": interval, "regions": places})
+        edit.create(
+            team_of(user), user, {"name": f"{n}", "target": target.format(n=n), "interval": interval, "regions": places}
+        )
         for n in range(count)
     ]
     Schedule.objects.update(next_slot_at=None)

@@ -1,6 +1,7 @@
 """What has been down long, or asks us to stay away, is asked less often; nothing of what is left out is missed."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 from django.db import connection, transaction
@@ -57,7 +58,7 @@ def test_what_is_down_for_less_than_an_hour_is_asked_at_every_slot():
 def test_what_has_been_down_long_is_asked_at_every_nth_slot(hours, every):
     monitor, slot = make_down(hours)
     sent = asked_from(monitor, slot, 1200)
-    assert [b - a for a, b in zip(sent[1:], sent[2:], strict=False)] == [every * STEP] * (len(sent) - 2)
+    assert [b - a for a, b in pairwise(sent[1:])] == [every * STEP] * (len(sent) - 2)
     assert sent[1] - sent[0] <= every * STEP
     pace = Pace.objects.get()
     assert (pace.every, to_ms(pace.start), pace.end) == (every, slot + STEP, None)
@@ -101,7 +102,7 @@ def test_the_first_good_round_brings_every_slot_back_at_once_and_a_second_look_t
     claimed(good + 200)
     assert next_due(monitor) == good + STEP
     assert Pace.objects.get().end == from_ms(good + STEP)
-    assert asked_from(monitor, good + STEP, 300, None) == [
+    assert sorted(asked_from(monitor, good + STEP, 300, None)) == [
         good + 2_100,
         *grid(monitor.pk, 30, good, good + STEP + 299_999),
     ]
