@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from monitors.forms import DEFAULT_KIND, MonitorForm, values
 from monitors.probes.base import Reason
-from monitors.probes.kinds import KINDS, probed_kinds
+from monitors.probes.kinds import KINDS, monitor_kinds
 from monitors.probes.options import HeadersField, LinesField, StatusesField
 from monitors.serializers import ABSENT, types
 from monitors.wire import FIELD_NAMES, wire_name
@@ -144,16 +144,16 @@ def _settings():
     found["port"] = {
         **TEXT,
         "nullable": True,
-        "description": _of_kinds(PORT, [k for k in probed_kinds() if k.has_port]),
+        "description": _of_kinds(PORT, [k for k in monitor_kinds() if k.has_port]),
     }
     return {**_options(), **found}
 
 
 def _options():
-    """The options of every probed kind. Those that several kinds share are described by the first that has them."""
+    """The options of every kind. Those that several kinds share are described by the first that has them."""
     found: dict[str, dict[str, Any]] = {}
     owners: dict[str, list[Any]] = {}
-    for kind in sorted(probed_kinds(), key=lambda kind: kind.name != DEFAULT_KIND):
+    for kind in sorted(monitor_kinds(), key=lambda kind: kind.name != DEFAULT_KIND):
         for name, field in kind.Options.base_fields.items():
             wire = wire_name(kind, name)
             if name != "keyword_mode":
@@ -225,6 +225,8 @@ SHAPES: list[tuple[type[forms.Field], dict[str, Any]]] = [
 
 
 def _shape(field):
+    if known := getattr(field, "schema", None):  # a field that only one kind has brings its own
+        return dict(known)
     shape = next(shape for form_field, shape in SHAPES if isinstance(field, form_field))
     choices = [value for value, _ in getattr(field, "choices", [])]
     return {**shape, "enum": choices} if shape is TEXT and choices else dict(shape)

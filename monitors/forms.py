@@ -5,6 +5,7 @@ the registry. A new kind is therefore in the form without a line here.
 """
 
 import itertools
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from monitors.domain.slots import default_timeout, max_timeout
 from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS, as_judged, is_probed
+from monitors.services import groups
 from uptime import actions
 from uptime.lib.net import Guard
 
@@ -37,14 +39,10 @@ PROBED = ("interval", "timeout", "regions", *RULES)
 # Fields as a page groups them; options of the kind that are named nowhere come in the section its form names.
 SECTIONS = {
     "What to check": ["kind", "target", "name"],
-    "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
+    "When": ["interval", "timeout"],
     "What counts as up": ["expected_status", "keyword", "keyword_mode"],
-    "Regions and verdict": [
-        "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
-        "when_blind",
-    ],
-}  # fmt: skip
-JUDGED_SECTIONS = {"What to wait for": ["kind", "name", "target"], "When": SECTIONS["When"]}
+    "Regions and verdict": ["regions", *RULES],
+}
 
 
 def default_of(name):
@@ -158,6 +156,7 @@ class MonitorForm(forms.Form):
             self.shown |= self._typed(typed)
         super().__init__(data, initial=self.shown)
         self.options = self.chosen.Options(self._option_data(data), initial=self.shown)
+        self.options.choose_from(partial(groups.candidates, team, instance))
         choosable = Q(enabled=True) | Q(monitors=instance) if instance else Q(enabled=True)
         self._regions = Region.objects.filter(choosable).defer("key").distinct()
         self._tune_fields()
@@ -211,6 +210,9 @@ class MonitorForm(forms.Form):
             del self.fields[name]
         self.fields["name"].required = True
         self.fields["name"].help_text = "What lists and messages call it."
+        if not kind.target_label:
+            del self.fields["target"]
+            return
         self.fields["target"].required = False
         self.fields["target"].help_text = kind.target_help
         self.fields["target"].widget = forms.TextInput(
@@ -233,8 +235,8 @@ class MonitorForm(forms.Form):
 
     def sections(self):
         """Pairs of a title and its bound fields, for any template that shows forms."""
-        rest = [name for name in self.options.fields if not any(name in names for names in SECTIONS.values())]
-        known = JUDGED_SECTIONS if self.judged else SECTIONS
+        known = self.judged.sections if self.judged else SECTIONS
+        rest = [name for name in self.options.fields if not any(name in names for names in known.values())]
         for title in dict.fromkeys([*known, self.options.section]):
             names = [*known.get(title, ()), *(rest if title == self.options.section else ())]
             bound = [self[name] for name in names if name in self.fields or name in self.options.fields]

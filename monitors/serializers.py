@@ -16,7 +16,7 @@ from django.core.exceptions import NON_FIELD_ERRORS
 from monitors.forms import DEFAULT_KIND, MonitorForm, seconds, values
 from monitors.masks import masked
 from monitors.models import Status
-from monitors.probes.kinds import KINDS, probed_kinds
+from monitors.probes.kinds import KINDS, monitor_kinds
 from monitors.probes.options import HeadersField, LinesField, StatusesField, parse_statuses, statuses_text
 from monitors.wire import FIELD_NAMES, join_port, split_port, wire_name
 
@@ -132,7 +132,7 @@ def type_of(kind, options):
 
 def types():
     """Every `monitor_type` there is."""
-    return [*HTTP_TYPES, *(kind.name for kind in probed_kinds() if kind.name != DEFAULT_KIND)]
+    return [*HTTP_TYPES, *(kind.name for kind in monitor_kinds() if kind.name != DEFAULT_KIND)]
 
 
 def written(name, field, value):

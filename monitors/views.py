@@ -16,10 +16,11 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from monitors import availability, charts, live, queries, queries_politeness
+from monitors import availability, charts, live, queries, queries_politeness, views_groups
 from monitors import views_heartbeats as heartbeats
 from monitors.forms import DEFAULT_KIND, MonitorForm
 from monitors.fragments import live_part
+from monitors.judged.heartbeat import KIND as HEARTBEAT
 from monitors.models import Region
 from monitors.probes.kinds import KINDS
 from monitors.queries_health import stand_ins
@@ -93,8 +94,7 @@ def _query(listing, **changes):
 def detail(request, pk):
     monitor = _monitor(request, pk)
     if not monitor.probed:
-        context = heartbeats.page(request, monitor, _version(request.user))
-        return render(request, "monitors/heartbeat/detail.html", context)
+        return render(request, f"monitors/{monitor.kind}/detail.html", _judged(request, monitor))
     chosen = request.GET.get("range", charts.FIRST)
     if chosen not in charts.RANGES:
         raise Http404("There is no such range.")
@@ -106,8 +106,7 @@ def detail(request, pk):
 def summary(request, pk):
     monitor = _monitor(request, pk)
     if not monitor.probed:
-        context = heartbeats.page(request, monitor, _version(request.user))
-        return render(request, "monitors/heartbeat/_summary.html", context)
+        return render(request, f"monitors/{monitor.kind}/_summary.html", _judged(request, monitor))
     return render(request, "monitors/_summary.html", _detail(request, monitor))
 
 
@@ -120,6 +119,14 @@ def series(request, pk):
     if chosen not in charts.RANGES:
         raise Http404("There is no such range.")
     return JsonResponse(charts.series(monitor, chosen), headers={"Cache-Control": "private, no-store"})
+
+
+# What the page of a judged monitor shows, by its kind.
+JUDGED = {"heartbeat": heartbeats.page, "group": views_groups.page}
+
+
+def _judged(request, monitor):
+    return JUDGED[monitor.kind](request, monitor, _version(request.user))
 
 
 def _detail(request, monitor):
@@ -163,7 +170,7 @@ def add(request):
     form = MonitorForm(posted, team=team, user=user, kind=request.GET.get("kind"))
     if posted is not None and form.is_valid():
         monitor = form.save()
-        begins = "Its first check is on its way." if monitor.probed else "It waits for its first ping."
+        begins = form.judged.begins if form.judged else "Its first check is on its way."
         messages.success(request, f"{monitor.name} was added. {begins}")
         _warn(request, monitor)
         return redirect("monitors:detail", pk=monitor.pk)
@@ -178,7 +185,7 @@ def edit(request, pk):
     form = MonitorForm(posted, team=monitor.team, user=request.user, instance=monitor)
     if posted is not None and form.is_valid():
         monitor = form.save()
-        begins = "It takes effect with the next check." if monitor.probed else "What is expected of it counts from now."
+        begins = form.judged.changed if form.judged else "It takes effect with the next check."
         messages.success(request, f"{monitor.name} was saved. {begins}")
         _warn(request, monitor)
         return redirect("monitors:detail", pk=monitor.pk)
@@ -217,7 +224,7 @@ def _form(request, form, monitor):
         "wrong": any(wrong for _, _, wrong in sections),
         "no_regions": not form.judged and not Region.objects.filter(enabled=True).exists(),
         "title": f"Edit {monitor.name}" if monitor else f"Add a {_noun(form.chosen)}",
-        "preview": form.judged and heartbeats.previewed(form.data if form.is_bound else form.shown),
+        "preview": form.chosen is HEARTBEAT and heartbeats.previewed(form.data if form.is_bound else form.shown),
     }
     return render(request, "monitors/form.html", context, status=422 if form.is_bound else 200)
 
@@ -315,7 +322,7 @@ def _refusal(monitors):
     if all(monitor.paused for monitor in monitors):
         return f"{who} {'is' if len(monitors) == 1 else 'are'} paused: resume first."
     if not any(monitor.probed for monitor in monitors):
-        return f"{who} {'is' if len(monitors) == 1 else 'are'} never asked, but waited for: send a ping."
+        return f"{who} {'is' if len(monitors) == 1 else 'are'} never asked, so there is nothing to check."
     return "A check is already on its way."
 
 

@@ -14,7 +14,7 @@ from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
 from monitors.models.levels import FIVES
 from monitors.probes.base import Check, Reason
-from monitors.services import archive, edit, health, heartbeats, partitions, pulses, regions, retention, rollups
+from monitors.services import archive, edit, groups, health, heartbeats, partitions, pulses, regions, retention, rollups
 from monitors.services.dispatch import claim_due
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
@@ -60,6 +60,15 @@ def judge_heartbeats() -> None:
             done, more = heartbeats.judge(now)
             incidents.apply(done.changes)
         live.bump(done.teams)
+
+
+@periodic(every=1)
+def judge_groups() -> None:
+    """Look at the groups that are not what their members make them, such as those just made."""
+    with transaction.atomic():
+        done = groups.judge(timezone.now())
+        incidents.apply(done.changes)
+    live.bump(done.teams)
 
 
 @periodic(every=2)

@@ -2,6 +2,7 @@
 
 from monitors.domain.verdict import Status
 from monitors.models.archive import ArchivedDay
+from monitors.models.groups import GroupMember
 from monitors.models.heartbeats import Heartbeat, IngestGap, Ping
 from monitors.models.history import Gap, Round, StatusInterval, Tick
 from monitors.models.monitors import STATUSES, ExtraSlot, Monitor, PlainRound, Schedule, State, WhenBlind
@@ -19,6 +20,7 @@ __all__ = [
     "ExtraSlot",
     "FiveMinuteRollup",
     "Gap",
+    "GroupMember",
     "Heartbeat",
     "HourRollup",
     "IngestGap",

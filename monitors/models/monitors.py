@@ -13,9 +13,8 @@ from django.utils import timezone
 from accounts.models import Team, User
 from monitors.domain.slots import lateness, watermark
 from monitors.domain.verdict import Policy, Quorum, Status
-from monitors.judged.sentences import expectation
 from monitors.models.regions import Region
-from monitors.probes.kinds import KINDS, is_probed, probed_kinds
+from monitors.probes.kinds import KINDS, as_judged, is_probed, monitor_kinds
 from uptime.lib.fields import EncryptedJSONField
 
 STATUSES = [
@@ -39,9 +38,9 @@ class MonitorQuerySet(models.QuerySet):
     def alive(self):
         return self.filter(deleted_at=None)
 
-    def probed(self):
-        """What regions look at, as opposed to what is told or derived."""
-        return self.filter(kind__in=[kind.name for kind in probed_kinds()])
+    def in_api(self):
+        """Those that programs know as monitors; heartbeats are a resource of their own."""
+        return self.filter(kind__in=[kind.name for kind in monitor_kinds()])
 
 
 class WhenBlind(models.TextChoices):
@@ -109,8 +108,9 @@ class Monitor(models.Model):
 
     @property
     def what(self):
-        """What is watched, as a line: its target, or what is expected of a heartbeat."""
-        return self.target if self.probed else expectation(self.options)
+        """What is watched, as a line: its target, or what is expected of what is judged."""
+        judged = as_judged(KINDS.get(self.kind))
+        return judged.expectation(self.options) if judged else self.target
 
     @property
     def all_options(self):

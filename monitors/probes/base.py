@@ -152,6 +152,8 @@ class Reason(StrEnum):
         "The job said that it started, and not within its time of grace that it ended.",
     )
     JOB_FAILED = "job_failed", DOWN, "Job failed", "The job itself said that it failed."
+    # Monitors of monitors
+    MEMBERS_DOWN = "members_down", DOWN, "Members down", "Too few of the group's monitors are up."
 
     # What we failed to see
     MISSED_WINDOW = "missed_window", NODATA, "Too late", "The check came to its turn too late and was left out."

@@ -5,7 +5,7 @@ cleaned data is plain JSON. This module needs no Django settings, because region
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from django import forms
@@ -45,6 +45,9 @@ class OptionsForm(forms.Form):
 
     def clean_for(self, target: str, guard: Guard) -> None:
         """Add errors to the fields that do not go with `target`, once both are clean."""
+
+    def choose_from(self, monitors: Callable[[], Iterable[tuple[int, str]]]) -> None:
+        """Let fields offer the monitors of the team, (id, name); most kinds need none of them."""
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
