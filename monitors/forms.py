@@ -164,16 +164,14 @@ class MonitorForm(forms.Form):
             self._tune_judged(self.judged)
 
     def _option_data(self, data):
-        """A page that shows none of the kind's options leaves them alone: a missing checkbox is off only where it
-        could be seen."""
+        """A page that shows none of the kind's options leaves them alone: a missing box is off only where it was."""
         names = self.chosen.Options.base_fields
         if data is None or any(name in data for name in names):
             return data
         return {name: self.shown[name] for name in names if name in self.shown}
 
     def _typed(self, typed):
-        """The values of the fields that were on the page. A box that is not ticked is not posted: whether it was there
-        is told by `shown`, the type whose form it was."""
+        """The values of the fields that were on the page; `shown` is the type whose form it was, for unticked boxes."""
         was = typed.get("shown", "")
         seen = KINDS.get(was).Options.base_fields if was in KINDS else {}
         found = {}
@@ -205,7 +203,7 @@ class MonitorForm(forms.Form):
         fields["regions"].choices = [(each.slug, each.name) for each in self._regions]
 
     def _tune_judged(self, kind):
-        """Nothing to ask, nowhere to ask from: it has a name of its own and its options, and no more."""
+        """Nothing to ask, nowhere to ask from: it has a name of its own and its options."""
         for name in PROBED:
             del self.fields[name]
         self.fields["name"].required = True

@@ -32,7 +32,7 @@ class AddressesField(forms.CharField):
 
     def to_python(self, value):
         try:
-            return parse(super().to_python(value))
+            return parse(super().to_python(value) or "")
         except ValueError as error:
             raise forms.ValidationError(str(error)) from error
 

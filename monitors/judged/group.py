@@ -30,7 +30,9 @@ class MembersWidget(forms.CheckboxSelectMultiple):
         chosen = {str(each["id"]): each["weight"] for each in value or () if isinstance(each, dict)}
         rows = [
             (name, pk, "checked" if pk in chosen else "", title, pk, chosen.get(pk, 1), MOST_WEIGHT, title)
-            for pk, title in sorted(self.choices, key=lambda choice: (choice[0] not in chosen, choice[1].casefold()))
+            for pk, title in sorted(
+                self.choices, key=lambda choice: (choice[0] not in chosen, str(choice[1]).casefold())
+            )
         ]
         if not rows:
             return SafeString('<p class="muted">There is no monitor yet that it could be made of.</p>')
@@ -84,7 +86,7 @@ def _member(item: Any) -> dict[str, Any]:
         raise ValidationError(f"“{str(pk)[:40]}” is no id of a monitor.")
     if isinstance(weight, bool) or not str(weight).isdecimal() or not 1 <= int(str(weight)[:9]) <= MOST_WEIGHT:
         raise ValidationError(f"A weight is a whole number from 1 to {MOST_WEIGHT:,}, not “{str(weight)[:40]}”.")
-    return {"id": str(int(pk)), "weight": int(weight)}
+    return {"id": str(int(str(pk))), "weight": int(weight)}
 
 
 class Options(OptionsForm):

@@ -64,7 +64,8 @@ def candidates(team: Team, group: Monitor | None) -> list[tuple[int, str]]:
 
 
 def _reaching(pk: int, made_of: Mapping[int, set[int]]) -> set[int]:
-    found, fresh = set(), {pk}
+    found: set[int] = set()
+    fresh = {pk}
     while fresh:
         fresh = {group for group, members in made_of.items() if members & fresh} - found
         found |= fresh
@@ -126,12 +127,14 @@ def _groups() -> list[_Group]:
     ids = set(GroupMember.objects.values_list("group_id", flat=True))
     used = Monitor.objects.alive().filter(pk__in=ids, paused=False) if ids else Monitor.objects.none()
     members = _members(ids)
-    return [_Group(pk, *row, members[pk]) for pk, *row in used.values_list("pk", "state__status", "options")]
+    rows = used.values_list("pk", "state__status", "options")
+    return [_Group(pk, stored, options, members[pk]) for pk, stored, options in rows]
 
 
 def _above(ids: Collection[int]) -> dict[int, int]:
     """The groups that some monitors are in, however deep, by how many groups at most lie in between."""
-    levels, fresh = {}, set(ids)
+    levels: dict[int, int] = {}
+    fresh = set(ids)
     for level in range(1, DEPTH + 1):
         fresh = set(GroupMember.objects.filter(member_id__any_of=list(fresh)).values_list("group_id", flat=True))
         if not fresh:

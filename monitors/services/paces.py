@@ -101,7 +101,7 @@ def _ends(row: Row, first: Ms) -> bool:
     """Let a pace end where the next one begins; False where it ends before."""
     if row.end is not None and to_ms(row.end) <= first:
         return False
-    row.end = max(row.start, from_ms(first))
+    row.end = from_ms(first) if row.start is None else max(row.start, from_ms(first))
     return True
 
 

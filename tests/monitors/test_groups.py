@@ -25,12 +25,12 @@ def members(alice):
     return [make_monitor(team, name=name, status=status) for name, status in (("Shop", "up"), ("API", "down"))]
 
 
-def add(client, members, **fields):
+def add(client, chosen, **fields):
     given = {
         "kind": "group",
         "shown": "group",
         "name": "Business",
-        "members": [each.pk for each in members],
+        "members": [each.pk for each in chosen],
         "rule": "all",
     }
     return client.post("/monitors/add", {**given, **fields}, follow=True)

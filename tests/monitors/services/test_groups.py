@@ -43,7 +43,7 @@ def turn(monitor, after, at=None):
     """A member changes, as its own judge would have it."""
     with transaction.atomic():
         [state] = lock_states([monitor.pk])
-        change = move(state.monitor, state, after, at or timezone.now())
+        change = move(state.monitor, state, after, at or timezone.now(), why={"sentence": "It said so"})
         state.verdict = after
         state.save()
         incidents.apply([change])
