@@ -11,16 +11,18 @@ from monitors.domain.verdict import Status
 from monitors.domain.why import explain
 from monitors.models import Region
 from monitors.queries import reason_label
+from monitors.services import groups
 from monitors.services.changes import StatusChange
 
 ENDINGS = {Status.UP: Incident.Resolution.RECOVERED, Status.PAUSED: Incident.Resolution.PAUSED}
 
 
 def apply(changes: Iterable[StatusChange]) -> None:
-    """Write transitions and incidents, in the transaction that changed the statuses."""
+    """Write transitions and incidents, in the transaction that changed the statuses; groups change with them."""
     changes = list(changes)
     if not changes:
         return
+    changes += groups.follow(changes)
     names = dict(Region.objects.values_list("pk", "name"))
     for change in changes:
         transition = _outbox_row(change)

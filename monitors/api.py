@@ -16,7 +16,8 @@ from rest_framework.views import APIView
 from accounts.models import Team
 from monitors import api_schema as words
 from monitors.models import Monitor, Region, Schedule
-from monitors.probes.kinds import probed_kinds
+from monitors.probes.kinds import monitor_kinds
+from monitors.queries_politeness import crowding as crowding_of
 from monitors.serializers import MonitorBody, resource
 from monitors.wire import join_port
 from uptime import actions
@@ -34,7 +35,7 @@ def find(user, text):
 
 def _monitors(user):
     regions = Prefetch("regions", Region.objects.defer("key"))  # nobody needs a region's key opened for a list
-    return Monitor.objects.visible_to(user).probed().select_related("state", "team").prefetch_related(regions)
+    return Monitor.objects.visible_to(user).in_api().select_related("state", "team").prefetch_related(regions)
 
 
 class MonitorView(APIView):
@@ -55,8 +56,11 @@ class MonitorView(APIView):
         return body
 
     def answer(self, request, pk, code=status.HTTP_200_OK):
-        """The monitor as it is stored now."""
-        return Response({"data": resource(_monitors(request.user).get(pk=pk))}, status=code)
+        """The monitor as it is stored now, with what it will suffer from."""
+        monitor = _monitors(request.user).get(pk=pk)
+        crowding = crowding_of(monitor)
+        warnings = {"warnings": [crowding]} if crowding else {}
+        return Response({"data": resource(monitor), **warnings}, status=code)
 
 
 class Monitors(MonitorView):
@@ -158,7 +162,7 @@ def _filtered(monitors, params):
 def _spellings(target):
     """An address as it was typed, and as each kind stores it."""
     found = {target}
-    for kind in probed_kinds():
+    for kind in monitor_kinds():
         with suppress(ValueError):
             found.add(kind.clean_target(target, allow_private=True))
     return found
@@ -166,7 +170,7 @@ def _spellings(target):
 
 def _host_is(host):
     """Monitors that the wire shows with this host as their url, and with a port beside it."""
-    kinds = [kind.name for kind in probed_kinds() if kind.has_port]
+    kinds = [kind.name for kind in monitor_kinds() if kind.has_port]
     return Q(kind__in=kinds, target__startswith=f"{join_port(host.lower(), None)}:")
 
 

@@ -11,7 +11,7 @@ from monitors.forms import DEFAULT_KIND, MonitorForm, values
 from monitors.probes.assertions import MAX_ASSERTIONS, AssertionsField
 from monitors.probes.base import Reason
 from monitors.probes.grammar import OPERATORS, SOURCES
-from monitors.probes.kinds import KINDS, probed_kinds
+from monitors.probes.kinds import KINDS, monitor_kinds
 from monitors.probes.options import THRESHOLDS, DaysField, HeadersField, LinesField, StatusesField
 from monitors.serializers import ABSENT, types
 from monitors.wire import FIELD_NAMES, wire_name
@@ -174,17 +174,17 @@ def _settings():
     found["port"] = {
         **TEXT,
         "nullable": True,
-        "description": _of_kinds(PORT, [k for k in probed_kinds() if k.has_port]),
+        "description": _of_kinds(PORT, [k for k in monitor_kinds() if k.has_port]),
     }
     found["proxy_port"] = {**WHOLE, "nullable": True, "description": "The port of `proxy_host`."}
     return {**_options(), **found}
 
 
 def _options():
-    """The options of every probed kind. Those that several kinds share are described by the first that has them."""
+    """The options of every kind. Those that several kinds share are described by the first that has them."""
     found: dict[str, dict[str, Any]] = {}
     owners: dict[str, list[Any]] = {}
-    for kind in sorted(probed_kinds(), key=lambda kind: kind.name != DEFAULT_KIND):
+    for kind in sorted(monitor_kinds(), key=lambda kind: kind.name != DEFAULT_KIND):
         for name, field in kind.Options.base_fields.items():
             wire = wire_name(kind, name)
             if name != "keyword_mode":
@@ -260,6 +260,8 @@ SHAPES: list[tuple[type[forms.Field], dict[str, Any]]] = [
 
 
 def _shape(field):
+    if known := getattr(field, "schema", None):  # a field that only one kind has brings its own
+        return dict(known)
     shape = next(shape for form_field, shape in SHAPES if isinstance(field, form_field))
     choices = [value for value, _ in getattr(field, "choices", [])]
     return {**shape, "enum": choices} if shape is TEXT and choices else dict(shape)
@@ -287,7 +289,12 @@ def refusal(text, errors):
     )
 
 
-ONE = {"type": "object", "properties": {"data": ref("Monitor")}}
+WARNINGS = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "Only where there are some, after a change: what the monitor will suffer from as it is now.",
+}
+ONE = {"type": "object", "properties": {"data": ref("Monitor"), "warnings": WARNINGS}}
 MANY = {
     "type": "object",
     "properties": {"data": {"type": "array", "items": ref("Monitor")}, "pagination": ref("Pagination")},

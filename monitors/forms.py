@@ -5,6 +5,7 @@ the registry. A new kind is therefore in the form without a line here.
 """
 
 import itertools
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS, as_judged, is_probed, least_interval, usual_interval
 from monitors.sections import grouped
+from monitors.services import groups
 from uptime import actions
 from uptime.lib.net import Guard
 
@@ -149,6 +151,7 @@ class MonitorForm(forms.Form):
             self.shown |= self._typed(typed)
         super().__init__(data, initial=self.shown)
         self.options = self.chosen.Options(self._option_data(data), initial=self.shown)
+        self.options.choose_from(partial(groups.candidates, team, instance))
         choosable = Q(enabled=True) | Q(monitors=instance) if instance else Q(enabled=True)
         self._regions = Region.objects.filter(choosable).defer("key").distinct()
         self._tune_fields()
@@ -156,16 +159,14 @@ class MonitorForm(forms.Form):
             self._tune_judged(self.judged)
 
     def _option_data(self, data):
-        """A page that shows none of the kind's options leaves them alone: a missing checkbox is off only where it
-        could be seen."""
+        """A page that shows none of the kind's options leaves them alone: a missing box is off only where it was."""
         names = self.chosen.Options.base_fields
         if data is None or any(name in data for name in names):
             return data
         return {name: self.shown[name] for name in names if name in self.shown}
 
     def _typed(self, typed):
-        """The values of the fields that were on the page. A box that is not ticked is not posted: whether it was there
-        is told by `shown`, the type whose form it was."""
+        """The values of the fields that were on the page; `shown` is the type whose form it was, for unticked boxes."""
         was = typed.get("shown", "")
         seen = KINDS.get(was).Options.base_fields if was in KINDS else {}
         found = {}
@@ -199,11 +200,14 @@ class MonitorForm(forms.Form):
         fields["regions"].choices = [(each.slug, each.name) for each in self._regions]
 
     def _tune_judged(self, kind):
-        """Nothing to ask, nowhere to ask from: it has a name of its own and its options, and no more."""
+        """Nothing to ask, nowhere to ask from: it has a name of its own and its options."""
         for name in PROBED:
             del self.fields[name]
         self.fields["name"].required = True
         self.fields["name"].help_text = "What lists and messages call it."
+        if not kind.target_label:
+            del self.fields["target"]
+            return
         self.fields["target"].required = False
         self.fields["target"].help_text = kind.target_help
         self.fields["target"].widget = forms.TextInput(
@@ -226,7 +230,7 @@ class MonitorForm(forms.Form):
 
     def sections(self):
         """Pairs of a title and its bound fields, for any template that shows forms."""
-        for title, names in grouped(self.options, bool(self.judged)):
+        for title, names in grouped(self.options, self.judged):
             bound = [self[name] for name in names if name in self.fields or name in self.options.fields]
             if bound:
                 yield title, bound

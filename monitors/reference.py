@@ -2,7 +2,7 @@
 
 from monitors.forms import usual_first
 from monitors.probes.base import Reason
-from monitors.probes.kinds import probed_kinds
+from monitors.probes.kinds import monitor_kinds
 from monitors.wire import wire_name
 
 INTRO = """# What can be checked
@@ -30,16 +30,18 @@ ROW = "| {} | `{}` | {} | {} |"
 
 def checks_page():
     """The page as Markdown."""
-    kinds = sorted(probed_kinds(), key=usual_first)
+    kinds = sorted(monitor_kinds(), key=usual_first)
     return "\n".join([INTRO, *map(_kind, kinds), _reasons()])
 
 
 def _kind(kind):
     fields = kind.Options.base_fields.items()
     rows = [ROW.format(field.label, wire_name(kind, name), _default(field), _help(field)) for name, field in fields]
-    where = f"{kind.target_label}, as in `{kind.target_example}`: {_names(kind)} of the API."
+    where = (
+        f" {kind.target_label}, as in `{kind.target_example}`: {_names(kind)} of the API." if kind.target_label else ""
+    )
     return "\n".join(
-        [f"## {kind.label}\n", f"`{kind.name}`. {kind.description} {where}\n"]
+        [f"## {kind.label}\n", f"`{kind.name}`. {kind.description}{where}\n"]
         + (["| Setting | API | Default | Meaning |", "|---|---|---|---|", *rows, ""] if rows else [])
     )
 

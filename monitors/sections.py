@@ -4,7 +4,7 @@ from monitors.probes.thresholds import LIMITS
 
 COMMON = {
     "What to check": ["kind", "target", "name"],
-    "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
+    "When": ["interval", "timeout"],
     "What counts as up": ["expected_status", "keyword", "keyword_mode", "assertions", *LIMITS],
     "What ends one day": ["certificate_days", "domain_days"],
 }
@@ -14,13 +14,12 @@ LAST = {
         "when_blind",
     ],
 }  # fmt: skip
-JUDGED = {"What to wait for": ["kind", "name", "target"], "When": COMMON["When"]}
 
 
 def grouped(options, judged):
     """Pairs of a title and the names of its fields: those every monitor has, the groups of the kind's options, and
-    what is named nowhere in the section that the options name."""
-    found = {title: list(names) for title, names in (JUDGED if judged else COMMON).items()}
+    what is named nowhere in the section that the options name. `judged`: the kind, if it is one that is."""
+    found = {title: list(names) for title, names in (judged.sections if judged else COMMON).items()}
     for title, names in options.groups:
         found.setdefault(title, []).extend(names)
     placed = {name for names in found.values() for name in names}

@@ -17,7 +17,7 @@ from monitors.forms import DEFAULT_KIND, MonitorForm, seconds, values
 from monitors.masks import masked
 from monitors.models import Status
 from monitors.probes.assertions import AssertionsField
-from monitors.probes.kinds import KINDS, probed_kinds
+from monitors.probes.kinds import KINDS, monitor_kinds
 from monitors.probes.options import DaysField, HeadersField, LinesField, StatusesField, parse_statuses, statuses_text
 from monitors.queries_expiry import first_threshold
 from monitors.serializers_http import http_attributes, http_given
@@ -145,7 +145,7 @@ def type_of(kind, options):
 
 def types():
     """Every `monitor_type` there is."""
-    return [*HTTP_TYPES, *(kind.name for kind in probed_kinds() if kind.name != DEFAULT_KIND)]
+    return [*HTTP_TYPES, *(kind.name for kind in monitor_kinds() if kind.name != DEFAULT_KIND)]
 
 
 def written(name, field, value):

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from monitors import views, views_checks, views_heartbeats, views_regions, views_tests, views_welcome
+from monitors import (
+    views,
+    views_addresses,
+    views_checks,
+    views_heartbeats,
+    views_regions,
+    views_tests,
+    views_welcome,
+)
 
 app_name = "monitors"
 urlpatterns = [
@@ -30,7 +38,11 @@ urlpatterns = [
     path("tests/<int:pk>/results", views_tests.results, name="test_results"),
     path("regions", views_regions.regions, name="regions"),
     path("regions/rows", views_regions.rows, name="regions_rows"),
+    path("regions/<slug:slug>/edit", views_regions.edit, name="region_edit"),
     path("regions/<slug:slug>/remove", views_regions.remove, name="region_remove"),
+    path("ips.txt", views_addresses.text, name="ips_text"),
+    path("ips.json", views_addresses.listing, name="ips_json"),
+    path("ips-by-cluster.json", views_addresses.by_cluster, name="ips_by_cluster"),
     path("welcome", views_welcome.welcome, name="welcome"),
     path("welcome/panel", views_welcome.panel, name="welcome_panel"),
     path("welcome/add", views_welcome.add, name="welcome_add"),

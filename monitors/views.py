@@ -16,11 +16,12 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from monitors import availability, charts, live, queries
+from monitors import availability, charts, live, queries, queries_politeness, views_groups
 from monitors import views_heartbeats as heartbeats
 from monitors import views_tests as tests
 from monitors.forms import DEFAULT_KIND, MonitorForm
 from monitors.fragments import live_part
+from monitors.judged.heartbeat import KIND as HEARTBEAT
 from monitors.models import Region
 from monitors.probes.kinds import KINDS
 from monitors.queries_expiry import ending
@@ -95,8 +96,7 @@ def _query(listing, **changes):
 def detail(request, pk):
     monitor = _monitor(request, pk)
     if not monitor.probed:
-        context = heartbeats.page(request, monitor, _version(request.user))
-        return render(request, "monitors/heartbeat/detail.html", context)
+        return render(request, f"monitors/{monitor.kind}/detail.html", _judged(request, monitor))
     chosen = request.GET.get("range", charts.FIRST)
     if chosen not in charts.RANGES:
         raise Http404("There is no such range.")
@@ -108,8 +108,7 @@ def detail(request, pk):
 def summary(request, pk):
     monitor = _monitor(request, pk)
     if not monitor.probed:
-        context = heartbeats.page(request, monitor, _version(request.user))
-        return render(request, "monitors/heartbeat/_summary.html", context)
+        return render(request, f"monitors/{monitor.kind}/_summary.html", _judged(request, monitor))
     return render(request, "monitors/_summary.html", _detail(request, monitor))
 
 
@@ -122,6 +121,14 @@ def series(request, pk):
     if chosen not in charts.RANGES:
         raise Http404("There is no such range.")
     return JsonResponse(charts.series(monitor, chosen), headers={"Cache-Control": "private, no-store"})
+
+
+# What the page of a judged monitor shows, by its kind.
+JUDGED = {"heartbeat": heartbeats.page, "group": views_groups.page}
+
+
+def _judged(request, monitor):
+    return JUDGED[monitor.kind](request, monitor, _version(request.user))
 
 
 def _detail(request, monitor):
@@ -138,6 +145,8 @@ def _detail(request, monitor):
         "poll": f"?{urlencode({'page': checks.number, 'v': version})}",
         "regions": regions,
         "stand_ins": stand_ins(monitor),
+        "slowness": queries_politeness.slowness(monitor),
+        "allow": queries_politeness.shut_out(monitor),
         "down_regions": [region for region in regions if region.sees_down],
         "uptimes": [(title, known[span][monitor.pk]) for title, span in queries.SPANS],
         "days": availability.days(monitor, now),
@@ -166,8 +175,9 @@ def add(request):
         if "test" in posted:
             return _form(request, form, None, tests.try_typed(request, form))
         monitor = form.save()
-        begins = "Its first check is on its way." if monitor.probed else "It waits for its first ping."
+        begins = form.judged.begins if form.judged else "Its first check is on its way."
         messages.success(request, f"{monitor.name} was added. {begins}")
+        _warn(request, monitor)
         return redirect("monitors:detail", pk=monitor.pk)
     if posted is not None and set(form.errors) == {"target"} and tests.is_bare_address(posted):
         return tests.propose(request)
@@ -183,11 +193,19 @@ def edit(request, pk):
     if posted is not None and form.is_valid():
         if "test" in posted:
             return _form(request, form, monitor, tests.try_typed(request, form, monitor))
-        form.save()
-        begins = "It takes effect with the next check." if monitor.probed else "What is expected of it counts from now."
+        monitor = form.save()
+        begins = form.judged.changed if form.judged else "It takes effect with the next check."
         messages.success(request, f"{monitor.name} was saved. {begins}")
+        _warn(request, monitor)
         return redirect("monitors:detail", pk=monitor.pk)
     return _form(request, form, monitor)
+
+
+def _warn(request, monitor):
+    """Say what the monitor will suffer from, now that it is as it was wanted."""
+    crowding = queries_politeness.crowding(monitor)
+    if crowding:
+        messages.warning(request, crowding)
 
 
 # Choosing a type asks for its fields at once; without scripts a button does.
@@ -218,7 +236,7 @@ def _form(request, form, monitor, run=None):
         "wrong": any(wrong for _, _, wrong in sections),
         "no_regions": not form.judged and not Region.objects.filter(enabled=True).exists(),
         "title": f"Edit {monitor.name}" if monitor else f"Add a {_noun(form.chosen)}",
-        "preview": form.judged and heartbeats.previewed(form.data if form.is_bound else form.shown),
+        "preview": form.chosen is HEARTBEAT and heartbeats.previewed(form.data if form.is_bound else form.shown),
         **tests.shown(run),
     }
     refused = form.is_bound and not run and "HX-Request" not in request.headers
@@ -319,7 +337,7 @@ def _refusal(monitors):
     if all(monitor.paused for monitor in monitors):
         return f"{who} {'is' if len(monitors) == 1 else 'are'} paused: resume first."
     if not any(monitor.probed for monitor in monitors):
-        return f"{who} {'is' if len(monitors) == 1 else 'are'} never asked, but waited for: send a ping."
+        return f"{who} {'is' if len(monitors) == 1 else 'are'} never asked, so there is nothing to check."
     return "A check is already on its way."
 
 

@@ -21,9 +21,38 @@ from monitors.models import Region, RegionWorker
 from monitors.queries_health import Open, open_troubles, past_troubles
 from monitors.services.regions import SLUG_LENGTH, RegionInUseError, validate_slug
 from uptime import actions
+from uptime.lib.addresses import parse
 
 FORGOTTEN_AFTER = timedelta(minutes=10)  # a silent worker leaves the page, unless it is the region's last one
 DELAY_TOLERATED_MS = 2000  # the least lateness a check is allowed; beyond it rounds are lost
+
+
+class AddressesField(forms.CharField):
+    """Addresses and networks, with commas or lines between."""
+
+    def to_python(self, value):
+        try:
+            return parse(super().to_python(value) or "")
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def prepare_value(self, value):
+        return ", ".join(value) if isinstance(value, list) else value
+
+
+class EditForm(forms.Form):
+    """What can be changed of a region."""
+
+    use_required_attribute = False  # the server says better what is missing
+
+    name = forms.CharField(max_length=60, help_text="What people read, such as Rack 2.")
+    addresses = AddressesField(
+        label="Public addresses",
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "203.0.113.7, 2001:db8::/64", "spellcheck": "false"}),
+        help_text="Where its checks come from, as websites see it: people allow these in their firewalls. Empty: what "
+        "its workers can tell, which behind a router is nothing.",
+    )
 
 
 class RegionForm(forms.Form):
@@ -98,6 +127,12 @@ class RegionRow:
     troubles: list[Open]
 
     @property
+    def addresses(self):
+        """Where its checks come from, as far as anybody said."""
+        told = [address for row in self.workers for address in row.worker.addresses]
+        return self.region.public_addresses or list(dict.fromkeys(told))
+
+    @property
     def in_flight(self):
         return sum(row.worker.in_flight for row in self.workers if row.alive)
 
@@ -128,6 +163,23 @@ def rows(request):
     if request.GET.get("v") == page["version"]:
         return HttpResponse(status=204)
     return render(request, "monitors/_regions.html", page)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request, slug):
+    """What a region is called, and where its checks come from (staff)."""
+    if not request.user.is_staff:
+        raise PermissionDenied("Only staff may change regions.")
+    region = get_object_or_404(Region, slug=slug)
+    shown = {"name": region.name, "addresses": region.public_addresses}
+    form = EditForm(request.POST if request.method == "POST" else None, initial=shown)
+    if form.is_bound and form.is_valid():
+        actions.edit_region(region, form.cleaned_data["name"], form.cleaned_data["addresses"])
+        messages.success(request, f"{region.name} was saved.")
+        return redirect("monitors:regions")
+    context = {"region": region, "form": form}
+    return render(request, "monitors/region_edit.html", context, status=422 if form.is_bound else 200)
 
 
 @login_required
@@ -199,7 +251,15 @@ def _version(rows):
     """Changes whenever anything the fragment shows does."""
     shown = [
         (
-            *(row.region.pk, row.region.name, row.region.watched, row.state, row.heard_at, len(row.workers)),
+            *(
+                row.region.pk,
+                row.region.name,
+                row.region.watched,
+                row.state,
+                row.heard_at,
+                len(row.workers),
+                row.addresses,
+            ),
             *((each.trouble.pk, each.trouble.detail, each.trouble.clean_since) for each in row.troubles),
         )
         for row in rows

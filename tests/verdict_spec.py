@@ -6,7 +6,7 @@ rounds, a silence by measuring the distance between decided slots. Nothing is co
 there is no state to keep. Times and durations are milliseconds, verdicts and statuses plain strings.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, product
 
 UP, DOWN, NODATA = "up", "down", "nodata"
@@ -89,6 +89,8 @@ class History:
     start: int
     slots: dict = field(default_factory=dict)  # slot -> eligible regions: its own, or others that stand in for them
     log: list = field(default_factory=list)  # Heard, Swept, Looked, Doubted and Trusted
+    left_out: frozenset = frozenset()  # slots of the grid that nobody is asked at
+    paces: tuple = ()  # how what is judged says the same
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def changes_of_verdict(history):
         rounds, period = (
             (site.recover, site.recovery_period) if wanted == UP else (site.confirm, site.confirmation_period)
         )
-        run = unbroken_run(site, closed[after : j + 1], wanted) if last.verdict == wanted else []
+        run = unbroken_run(history, closed[after : j + 1], wanted) if last.verdict == wanted else []
         if run and len(run) >= rounds and last.slot - run[0].slot >= period:
             found.append((wanted, run[0].slot, last.at))
             verdict, after = wanted, j + 1
@@ -201,7 +203,7 @@ def transitions(history):
     return changes_of_verdict(history)[0]
 
 
-def unbroken_run(site, closed, wanted):
+def unbroken_run(history, closed, wanted):
     """The longest tail of decided rounds that all say `wanted`, each near the one before."""
     run = []
     for i in range(len(closed) - 1, -1, -1):
@@ -209,7 +211,7 @@ def unbroken_run(site, closed, wanted):
         if one.verdict == NODATA:
             continue
         between = closed[i + 1 : closed.index(run[0])] if run else []
-        near = len(between) < 3 and (not run or run[0].slot - one.slot <= site.silence)
+        near = len(between) < 3 and (not run or silent_time(history, one.slot, run[0].slot) <= history.site.silence)
         if one.verdict != wanted or not near:
             break
         run.insert(0, one)
@@ -220,7 +222,7 @@ def standing(history):
     """(verdict, slots of the contrary rounds that have not changed it yet)."""
     closed = closings(history)
     _, verdict, after = changes_of_verdict(history)
-    run = unbroken_run(history.site, closed[after:], UP if verdict == DOWN else DOWN)
+    run = unbroken_run(history, closed[after:], UP if verdict == DOWN else DOWN)
     since = len(closed) - 1 - closed.index(run[-1]) if run else 0
     return verdict, [one.slot for one in run] if since < 3 else []
 
@@ -240,8 +242,7 @@ def rechecks(history, next_slot):
     """
     wanted = []
     for i, event in enumerate(history.log):
-        past = History(history.site, history.start, history.slots, history.log[:i])
-        here = History(history.site, history.start, history.slots, history.log[: i + 1])
+        past, here = (replace(history, log=history.log[:end]) for end in (i, i + 1))
         verdict, run = standing(here)
         fresh = len(run) == 1 and run != standing(past)[1]
         rounds = history.site.recover if verdict == DOWN else history.site.confirm
@@ -256,15 +257,41 @@ def silences(history, now):
     site = history.site
     decided = [one.slot for one in closings(history) if one.verdict != NODATA]
     known = [history.start, *decided]
-    gaps = [(a, b) for a, b in pairwise(known) if b - a > site.silence]
-    if now > site.watermark(known[-1] + site.silence):
+    gaps = [(a, b) for a, b in pairwise(known) if silent_time(history, a, b) > site.silence]
+    if silent_time(history, known[-1], now) > site.watermark(site.silence):
         gaps.append((known[-1], None))
     return [(first_slot_after(history, a, a in decided), b) for a, b in gaps]
 
 
+def silent_time(history, a, b):
+    """The time between two moments, without the intervals whose slot at their end is left out."""
+    interval = history.site.interval
+    return (b - a) - sum(max(0, min(slot, b) - max(slot - interval, a)) for slot in history.left_out)
+
+
 def first_slot_after(history, moment, decided):
+    """The first slot that was due, or, where none is known, the first full interval with nothing left out."""
     later = [slot for slot in history.slots if slot > moment or (slot == moment and not decided)]
-    return min([moment + history.site.interval, *later])
+    interval = history.site.interval
+    expected = moment + interval
+    while any(expected - interval < slot <= expected for slot in history.left_out):
+        expected += interval
+    return min([expected, *later])
+
+
+def wanted_pace(history, now):
+    """Every how many slots it should be checked: rarer the longer it has been plainly down, at most ten minutes apart.
+
+    Whatever is not plainly so, a good round or an undecided one, brings every slot back.
+    """
+    closed = closings(history)
+    verdict, run = standing(history)
+    if verdict != DOWN or run or closed[-1].verdict != DOWN or status(history, now) != DOWN:
+        return 1
+    since = timeline(history, now)[-1][1]
+    hours = (closed[-1].slot - since) / 3_600_000
+    paces = [n for n, least in ((1, 0), (2, 1), (4, 3), (8, 12)) if hours >= least]
+    return max(n for n in paces if n == 1 or n * history.site.interval <= 600_000)
 
 
 def timeline(history, now):

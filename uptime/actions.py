@@ -111,11 +111,15 @@ def try_out(
     return started.run
 
 
-def add_region(slug: str, name: str, same_machine: bool) -> Region:
+def add_region(slug: str, name: str, same_machine: bool, addresses: Sequence[str] = ()) -> Region:
     """A new region; on this machine the supervisor starts its worker within seconds."""
-    region = regions.add(slug, name, same_machine)
+    region = regions.add(slug, name, same_machine, addresses)
     _write_local_regions()
     return region
+
+
+def edit_region(region: Region, name: str, addresses: Sequence[str]) -> None:
+    regions.edit(region, name, addresses)
 
 
 def remove_region(region: Region) -> None:

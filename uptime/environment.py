@@ -44,6 +44,8 @@ KNOBS = (  # every variable of uptime/settings.py; docs/configuration.md explain
     "STATIC_ROOT",
     "DEFAULT_CHECK_INTERVAL",
     "ALLOW_PRIVATE_TARGETS",
+    "DOMAIN_CHECKS_PER_SECOND",
+    "BACK_OFF",
     "TICK_RETENTION_DAYS",
     "FIVE_MINUTE_RETENTION_DAYS",
     "HOUR_RETENTION_DAYS",

@@ -16,6 +16,7 @@ from celery import Celery, signals
 from monitors.probes.base import Check, Outcome
 from monitors.probes.engine import Engine
 from uptime import canaries, queues, testwire
+from uptime.lib import addresses
 from uptime.lib.crypto import SealError, key_bytes, unseal
 from uptime.lib.env import EnvError, env, env_bool, env_int
 from uptime.lib.memory import keep_what_is_loaded
@@ -35,6 +36,14 @@ def required(name: str) -> str:
     return value
 
 
+def public_addresses(text: str) -> list[str]:
+    """Where our checks come from: as the operator says, or as far as this machine can tell."""
+    try:
+        return addresses.parse(text) or addresses.own()
+    except ValueError as error:
+        raise EnvError(f"PUBLIC_ADDRESSES: {error}") from None
+
+
 def authorities(path: str) -> str:
     """A file of trusted authorities that can be used; empty stays empty."""
     try:
@@ -50,6 +59,7 @@ KEY = key_bytes(required("REGION_KEY"))
 PREFIX = env("QUEUE_PREFIX")
 BROKER_URL = required("BROKER_URL")
 logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)  # no line for each message
+ADDRESSES = public_addresses(env("PUBLIC_ADDRESSES"))
 NAME = f"{socket.gethostname()}:{os.getpid()}"
 
 # No Django in here, whatever the environment names: fixups would load the centre's settings.
@@ -124,5 +134,6 @@ def stop(**kwargs) -> None:
 def _give_signs() -> None:
     started_at = round(time.time() * 1000)
     while True:
-        sender.sign([NAME, started_at, engine.in_flight, round(engine.lag_ms, 1), VERSION, watched.to_wire()])
+        lag_ms = round(engine.lag_ms, 1)
+        sender.sign([NAME, started_at, engine.in_flight, lag_ms, VERSION, watched.to_wire(), ADDRESSES])
         time.sleep(SIGN_EVERY)

@@ -260,6 +260,8 @@ USE_I18N = False
 # What we watch -----------------------------------------------------------------------------------------
 DEFAULT_CHECK_INTERVAL = env_int("DEFAULT_CHECK_INTERVAL", 30, least=1, most=86_400)
 ALLOW_PRIVATE_TARGETS = env_bool("ALLOW_PRIVATE_TARGETS", False)
+DOMAIN_CHECKS_PER_SECOND = env_int("DOMAIN_CHECKS_PER_SECOND", 5, least=0, most=1000)  # from each region; 0: no limit
+BACK_OFF = env_bool("BACK_OFF", True)  # ask less often what has been down for hours
 TICK_RETENTION_DAYS = env_int("TICK_RETENTION_DAYS", 30, least=2, most=3650)
 FIVE_MINUTE_RETENTION_DAYS = env_int("FIVE_MINUTE_RETENTION_DAYS", 30, least=2, most=3650)
 HOUR_RETENTION_DAYS = env_int("HOUR_RETENTION_DAYS", 180, least=2, most=3650)

@@ -19,6 +19,7 @@ from monitors.services import (
     archive,
     edit,
     evidence,
+    groups,
     health,
     heartbeats,
     partitions,
@@ -73,6 +74,15 @@ def judge_heartbeats() -> None:
             done, more = heartbeats.judge(now)
             incidents.apply(done.changes)
         live.bump(done.teams)
+
+
+@periodic(every=1)
+def judge_groups() -> None:
+    """Look at the groups that are not what their members make them, such as those just made."""
+    with transaction.atomic():
+        done = groups.judge(timezone.now())
+        incidents.apply(done.changes)
+    live.bump(done.teams)
 
 
 @periodic(every=2)

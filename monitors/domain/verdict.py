@@ -1,9 +1,8 @@
 """From votes to verdicts: what a round says, and what its monitor therefore is.
 
-A round is one slot of one monitor with one vote per region. `decide` says what the votes of one round
-mean, `judge` closes rounds strictly in slot order and moves the monitor's state. Both are pure: the same
-votes give the same verdicts in whatever order they arrived and however the work was cut into calls.
-Times are UTC milliseconds (`Ms`), regions are their ids at the centre.
+A round is one slot of one monitor with one vote per region. `decide` says what the votes of one round mean, `judge`
+closes rounds strictly in slot order and moves the monitor's state. Both are pure: the same votes give the same verdicts
+in whatever order they arrived and however the work was cut into calls. Times are UTC milliseconds (`Ms`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from monitors.domain.pace import Grid
 from monitors.domain.slots import Ms, lateness, watermark
 
 FORGET_AFTER = 3  # undecided rounds in a row after which a streak no longer counts
@@ -69,13 +69,22 @@ class Policy:
     recover: int = 2  # UP rounds needed to come up again
     confirmation_period_s: int = 0
     recovery_period_s: int = 0
-    interval_s: int = 30  # seconds between due slots, the wider distance where slots are left out
+    interval_s: int = 30  # seconds between slots
     timeout_ms: Ms = 10_000
+    grid: Grid | None = None  # which of its slots are left out; None: none are
 
     @property
     def silence_ms(self) -> Ms:
         """The longest distance between decided rounds that still counts as measured."""
         return max(SILENCE_MS, 3 * self.interval_s * 1000)
+
+    def silence(self, after: Ms, until: Ms) -> Ms:
+        """How much of the time between two moments belongs to slots that are due."""
+        return until - after - (self.grid.left_out(after, until) if self.grid else 0)
+
+    def following(self, slot: Ms) -> Ms:
+        """Where the next due slot may be expected, seen from a slot on the grid or beside it."""
+        return self.grid.following(slot) if self.grid else slot + self.interval_s * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +138,11 @@ class State:
     def confirming(self) -> bool:
         """DOWN rounds were seen, but not yet enough."""
         return self.streak > 0 and self.verdict != Status.DOWN
+
+    @property
+    def plainly_down(self) -> bool:
+        """Down, and the newest round says so too."""
+        return self.verdict == Status.DOWN and not (self.streak or self.undecided or self.nodata_since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +207,7 @@ def quorum(policy: Policy, eligible: int) -> int:
 def decide(votes: Mapping[int, Vote], eligible: frozenset[int], policy: Policy) -> Decision:
     """What the votes cast so far mean. Once UP or DOWN, no further vote changes the verdict.
 
-    UP as soon as a DOWN quorum has become impossible, so with no vote missing or NODATA one of the two
-    always holds and a stable split cannot flap.
+    UP as soon as a DOWN quorum is impossible: with no vote missing or NODATA one of the two always holds.
     """
     cast = [votes[region] for region in eligible if region in votes]
     up, down, nodata = cast.count(Vote.UP), cast.count(Vote.DOWN), cast.count(Vote.NODATA)
@@ -246,9 +259,9 @@ def facts(closed: ClosedRound, policy: Policy) -> dict[str, Any]:
 def judge(state: State, policy: Policy, rounds: Iterable[Round], now: Ms, next_slot: Ms) -> Judgement:
     """Close what can be closed and say what changed.
 
-    `rounds` holds every due slot, grid and extra, after `state.judged_until`, with its votes or without
-    any; closed ones are passed over, and the first one that is still open ends the work. `next_slot` is
-    the first slot after `now`, grid or extra, that is already planned. Never raises for any votes.
+    `rounds` holds every due slot, grid and extra, after `state.judged_until`, with its votes or without any; closed
+    ones are passed over, and the first one that is still open ends the work. `next_slot` is the first slot after
+    `now`, grid or extra, that is already planned. Never raises for any votes.
     """
     before, closed, transitions = state, [], []
     waiting: Ms | None = None
@@ -319,7 +332,7 @@ def _measured(state: State, policy: Policy, closed: ClosedRound, now: Ms) -> tup
     a monitor that was called unmeasured because we were behind is measured again from the same moment.
     """
     changes = []
-    silent = closed.slot - state.last_decided > policy.silence_ms
+    silent = policy.silence(state.last_decided, closed.slot) > policy.silence_ms
     if silent:
         state = forget_streak(state)
         if state.nodata_since is None:
@@ -367,17 +380,17 @@ def _demand(kind: Change, policy: Policy) -> tuple[int, int]:
 
 def unmeasured(last_decided: Ms, policy: Policy, now: Ms) -> bool:
     """Whether no slot that would break the silence in time can still be decided in time."""
-    last_chance = last_decided + policy.silence_ms
-    return now > watermark(last_chance, policy.timeout_ms, lateness(policy.interval_s))
+    return policy.silence(last_decided, now) > watermark(
+        policy.silence_ms, policy.timeout_ms, lateness(policy.interval_s)
+    )
 
 
 def _lose(state: State, policy: Policy, later: Ms | None, now: Ms) -> tuple[State, Transition]:
     """Call a monitor unmeasured from the first slot after its last decided one.
 
-    That is the first undecided slot, or the open one `later`, or, where blindness left no round at all,
-    one interval on.
+    That is the first undecided slot, or the open one `later`, or, where blindness left no round, one interval on.
     """
-    known = (state.undecided_first, later, state.last_decided + policy.interval_s * 1000)
+    known = (state.undecided_first, later, policy.following(state.last_decided))
     since = min(slot for slot in known if slot is not None)
     why = {"last_decided": state.last_decided, "undecided": state.undecided, "silence_ms": policy.silence_ms}
     change = Transition(Change.NODATA, state.verdict, Status.NODATA, since, now, why)

@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from monitors.domain.heartbeat import PingKind, Settings
 from monitors.domain.slots import Ms
 from monitors.judged import schedules
+from monitors.judged.sentences import expectation
 from monitors.probes.options import OptionsForm, TextField
 from uptime.lib import durations
 from uptime.lib.zones import time_zones
@@ -142,6 +143,13 @@ class HeartbeatKind:
     )
     Options = Options
     secret_fields = ()
+    own_resource = True  # of the API
+    sections = {
+        "What to wait for": ["kind", "name", "target"],
+        "When": ["schedule", "period", "expression", "time_zone", "grace"],
+    }
+    begins = "It waits for its first ping."
+    changed = "What is expected of it counts from now."
 
     def clean_target(self, text: str, allow_private: bool) -> str:
         if not re.fullmatch("[a-z0-9_-]*", text):
@@ -155,6 +163,9 @@ class HeartbeatKind:
         `interval` is what lists call its rhythm."""
         rhythm = options["period"] if options["schedule"] == schedules.PERIOD else schedules.rhythm(options)
         return {"options": dict(options), "interval": rhythm, "timeout_ms": 0}
+
+    def expectation(self, options: Mapping[str, Any]) -> str:
+        return expectation(options)
 
 
 KIND = HeartbeatKind()

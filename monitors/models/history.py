@@ -34,6 +34,7 @@ class Tick(models.Model):
     address = models.CharField(max_length=64, blank=True)
     detail = models.CharField(max_length=300, blank=True)
     degraded = models.BooleanField(default=False, help_text="Up, and worse than the monitor asks for.")
+    retry_after_s = models.PositiveIntegerField(null=True, help_text="How long the target asks us to stay away.")
 
     class Meta:
         ordering = ["-slot"]

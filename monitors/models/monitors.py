@@ -13,9 +13,8 @@ from django.utils import timezone
 from accounts.models import Team, User
 from monitors.domain.slots import lateness, watermark
 from monitors.domain.verdict import Policy, Quorum, Status
-from monitors.judged.sentences import expectation
 from monitors.models.regions import Region
-from monitors.probes.kinds import KINDS, is_probed, probed_kinds
+from monitors.probes.kinds import KINDS, as_judged, is_probed, monitor_kinds
 from uptime.lib.fields import EncryptedJSONField
 
 STATUSES = [
@@ -39,9 +38,9 @@ class MonitorQuerySet(models.QuerySet):
     def alive(self):
         return self.filter(deleted_at=None)
 
-    def probed(self):
-        """What regions look at, as opposed to what is told or derived."""
-        return self.filter(kind__in=[kind.name for kind in probed_kinds()])
+    def in_api(self):
+        """Those that programs know as monitors; heartbeats are a resource of their own."""
+        return self.filter(kind__in=[kind.name for kind in monitor_kinds()])
 
 
 class WhenBlind(models.TextChoices):
@@ -60,6 +59,9 @@ class Monitor(models.Model):
     kind = models.CharField(max_length=20, default="http")
     target = models.CharField(
         max_length=2048, help_text="What is checked: for a website its address, for a heartbeat its short name."
+    )
+    domain = models.CharField(
+        max_length=253, blank=True, help_text="Whose servers its checks go to; empty where they need no sparing."
     )
     interval = models.PositiveIntegerField(help_text="Seconds between checks.")
     timeout_ms = models.PositiveIntegerField(help_text="Milliseconds until a check counts as failed.")
@@ -90,6 +92,7 @@ class Monitor(models.Model):
         ordering = ["name", "id"]
         indexes = [
             models.Index(fields=["team", "name"], condition=Q(deleted_at=None), name="monitor_alive"),
+            models.Index(fields=["domain"], condition=Q(deleted_at=None) & ~Q(domain=""), name="monitor_domain"),
             models.Index(
                 fields=["team", "target"], condition=Q(deleted_at=None, kind="heartbeat"), name="heartbeat_short_name"
             ),
@@ -105,8 +108,9 @@ class Monitor(models.Model):
 
     @property
     def what(self):
-        """What is watched, as a line: its target, or what is expected of a heartbeat."""
-        return self.target if self.probed else expectation(self.options)
+        """What is watched, as a line: its target, or what is expected of what is judged."""
+        judged = as_judged(KINDS.get(self.kind))
+        return judged.expectation(self.options) if judged else self.target
 
     @property
     def all_options(self):
@@ -120,8 +124,8 @@ class Monitor(models.Model):
     def watermark_ms(self, slot_ms):
         return watermark(slot_ms, self.timeout_ms, self.lateness_ms)
 
-    def policy(self, region_ids):
-        """The rules `monitors.domain.verdict` judges this monitor by."""
+    def policy(self, region_ids, grid=None):
+        """The rules `monitors.domain.verdict` judges this monitor by; `grid`: where slots of it are left out."""
         return Policy(
             regions=frozenset(region_ids),
             quorum=Quorum(self.quorum),
@@ -132,6 +136,7 @@ class Monitor(models.Model):
             recovery_period_s=self.recovery_period,
             interval_s=self.interval,
             timeout_ms=self.timeout_ms,
+            grid=grid,
         )
 
 

@@ -1,5 +1,6 @@
 """Where checks run from, and whether what comes from there is to be believed."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -14,6 +15,12 @@ class Region(models.Model):
     name = models.CharField(max_length=60)
     key = EncryptedJSONField()
     enabled = models.BooleanField(default=True)
+    public_addresses = ArrayField(
+        models.CharField(max_length=49),
+        default=list,
+        blank=True,
+        help_text="Where its checks come from, as targets see it.",
+    )
     same_machine = models.BooleanField(default=False, help_text="Its worker is started by `make run` here.")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -38,6 +45,9 @@ class RegionWorker(models.Model):
     clock_ms = models.FloatField(null=True, help_text="How far its clock is ahead of ours; empty while we cannot tell.")
     canaries = models.JSONField(
         default=list, help_text="What it last saw of sites known to be up, or known to be down."
+    )
+    addresses = ArrayField(
+        models.CharField(max_length=49), default=list, help_text="Where its checks come from, as far as it can tell."
     )
 
     class Meta:

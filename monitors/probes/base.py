@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar, cast
 
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
+from uptime.lib.version import VERSION
 
 MAX_DETAIL = 300  # characters
 MAX_TIMEOUT_MS = 60_000  # no monitor may ask for more
@@ -168,6 +169,8 @@ class Reason(StrEnum):
         "The job said that it started, and not within its time of grace that it ended.",
     )
     JOB_FAILED = "job_failed", DOWN, "Job failed", "The job itself said that it failed."
+    # Monitors of monitors
+    MEMBERS_DOWN = "members_down", DOWN, "Members down", "Too few of the group's monitors are up."
 
     # What we failed to see
     MISSED_WINDOW = "missed_window", NODATA, "Too late", "The check came to its turn too late and was left out."
@@ -204,7 +207,8 @@ class Check:
     """The order to probe one monitor from one region for one slot.
 
     `target`: the URL, or what the kind takes instead. `options`: the kind's cleaned options, secrets included,
-    and therefore never printed."""
+    and therefore never printed. `offset_ms`: how long after its slot it starts, so that a domain is not asked by all
+    its monitors at once."""
 
     monitor: int
     slot: Ms
@@ -214,6 +218,7 @@ class Check:
     timeout_ms: int
     lateness_ms: int
     options: dict[str, Any] = field(default_factory=dict, repr=False)
+    offset_ms: int = 0
 
     def to_wire(self) -> list[Any]:
         return [
@@ -225,11 +230,12 @@ class Check:
             self.timeout_ms,
             self.lateness_ms,
             self.options,
+            self.offset_ms,
         ]
 
     @classmethod
     def from_wire(cls, wire: object) -> Self:
-        monitor, slot, version, kind, target, timeout_ms, lateness_ms, options = _items(wire, 8)
+        monitor, slot, version, kind, target, timeout_ms, lateness_ms, options, offset_ms = _items(wire, 9)
         if not isinstance(options, dict):
             raise ValueError("options are not an object")  # noqa: TRY004 - from_wire promises ValueError
         return cls(
@@ -241,6 +247,7 @@ class Check:
             timeout_ms=_whole(timeout_ms, "timeout_ms", 1, MAX_TIMEOUT_MS),
             lateness_ms=_whole(lateness_ms, "lateness_ms", 0, MAX_TIMEOUT_MS),
             options=options,
+            offset_ms=_whole(offset_ms, "offset_ms", 0, MAX_TIMEOUT_MS),
         )
 
 
@@ -340,6 +347,11 @@ class Outcome:
         if outcome.vote is not (outcome.reason.vote if outcome.reason else Vote.UP):
             raise ValueError(f"vote {outcome.vote} contradicts reason {outcome.reason}")
         return outcome
+
+
+def user_agent(link: str) -> str:
+    """How checks introduce themselves, with a link for whoever finds them in a log."""
+    return f"Uptime/{VERSION} (+{link})" if link else f"Uptime/{VERSION}"
 
 
 def printable(text: str, limit: int = MAX_DETAIL) -> str:

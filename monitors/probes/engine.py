@@ -15,7 +15,7 @@ from functools import partial
 import certifi
 
 from monitors.probes.aside import Aside
-from monitors.probes.base import Check, Outcome, Reason
+from monitors.probes.base import Check, Outcome, Reason, user_agent
 from monitors.probes.evidence import Memory
 from monitors.probes.run import Run, Tools
 from monitors.probes.talk import Talks
@@ -23,7 +23,6 @@ from monitors.probes.transfer import Transfers
 from uptime.lib.loop import Loop
 from uptime.lib.net import Guard, Network
 from uptime.lib.resolver import Names, Resolver
-from uptime.lib.version import VERSION
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +52,7 @@ class Engine:
         self._on_outcome, self._handles = on_outcome, handles
         self._loop = Loop()
         guard = Guard(allow_private, allowed)
-        user_agent = f"Uptime/{VERSION} (+{link})" if link else f"Uptime/{VERSION}"
-        self._transfers = Transfers(self._loop, guard, user_agent, ca_file or certifi.where())
+        self._transfers = Transfers(self._loop, guard, user_agent(link), ca_file or certifi.where())
         talks = Talks(self._loop, guard, ca_file or certifi.where())
         self._aside = Aside(self._loop)
         self._tools = Tools(
@@ -92,10 +90,10 @@ class Engine:
         return self._loop.lag_ms
 
     def submit(self, checks: Iterable[Check]) -> None:
-        """Admit checks, the earliest slot first; waits while `handles` are under way. Not from `on_outcome`.
+        """Admit checks, the earliest start first; waits while `handles` are under way. Not from `on_outcome`.
 
         While the engine is stopping they are NODATA `worker_stopping`; afterwards this raises RuntimeError."""
-        waiting = deque(sorted(checks, key=lambda check: check.slot))
+        waiting = deque(sorted(checks, key=lambda check: check.slot + check.offset_ms))
         with self._gate:
             if self._stopped or not self._thread.is_alive():
                 raise RuntimeError("the engine is not running")

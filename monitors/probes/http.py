@@ -20,6 +20,7 @@ from monitors.probes.http_request import FAMILIES, SECRETS, RequestOptions
 from monitors.probes.kinds import Answer, Compute, Finding, Request, Steps
 from monitors.probes.options import certificate_days, parse_statuses
 from monitors.probes.route import Family
+from monitors.probes.waiting import asked_to_wait
 from uptime.lib.net import Guard, check_url
 
 # Headers by which firewalls say that they, and not the site, answered. None: whatever the value.
@@ -86,7 +87,7 @@ def _attempt(check: Check, guard: Guard, family: Family) -> Steps:
         finding = Finding(Reason.PROTOCOL_ERROR, f"Answered in HTTP/{end.answer.version}: HTTP/2 was not agreed on")
     else:
         finding = yield from evaluate(options, end.answer)
-    return _located(finding, end.request)
+    return asked_to_wait(_located(finding, end.request), end.answer)
 
 
 def evaluate(options: Mapping[str, Any], answer: Answer) -> Generator[Compute, Any, Finding]:

@@ -188,13 +188,20 @@ class ProbedKind(Kind, Protocol):
 
 
 class JudgedKind(Kind, Protocol):
-    """`target_help` explains its target's form field."""
+    """`target_help` explains its target's form field; one without `target_label` has no target. `sections` are the
+    first ones of its form, title to fields. `begins` and `changed` say what follows when one is made or changed."""
 
     judged: bool
     target_help: str
+    sections: dict[str, list[str]]
+    begins: str
+    changed: str
 
     def columns(self, options: dict[str, Any]) -> dict[str, Any]:
         """The options with what a monitor of these has in the columns that every monitor has."""
+
+    def expectation(self, options: dict[str, Any]) -> str:
+        """What is expected, as a line."""
 
 
 KINDS: Registry[Kind] = Registry("monitors.probes", "monitors.judged")
@@ -223,7 +230,12 @@ def probed_kinds() -> list[ProbedKind]:
     return [kind for kind in KINDS if is_probed(kind)]
 
 
+def monitor_kinds() -> list[Kind]:
+    """Those that are monitors to programs too; a kind with a resource of its own says so."""
+    return [kind for kind in KINDS if not getattr(kind, "own_resource", False)]
+
+
 __all__ = [
     "KINDS", "Answer", "Finding", "JudgedKind", "Kind", "ProbedKind", "Request", "Steps", "as_judged", "is_probed",
-    "least_interval", "probed_kinds", "usual_interval",
+    "least_interval", "monitor_kinds", "probed_kinds", "usual_interval",
 ]  # fmt: skip

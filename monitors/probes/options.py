@@ -5,7 +5,7 @@ cleaned data is plain JSON. This module needs no Django settings, because region
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from django import forms
@@ -54,6 +54,9 @@ class OptionsForm(forms.Form):
     def is_usual(self, name: str) -> bool:
         """Whether a clean option has the value of somebody who chose nothing."""
         return bool(self.cleaned_data[name] == (self.fields[name].initial or ""))
+
+    def choose_from(self, monitors: Callable[[], Iterable[tuple[int, str]]]) -> None:
+        """Let fields offer the monitors of the team, (id, name); most kinds need none of them."""
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:

@@ -127,8 +127,8 @@ class Run:
 
     @accounted
     def schedule(self) -> None:
-        """Start at the slot, or now when it is past."""
-        ahead = self.check.slot - _now_ms()
+        """Start at the slot, or as long after it as the check says, or now when that is past."""
+        ahead = self.check.slot + self.check.offset_ms - _now_ms()
         if ahead > MAX_AHEAD_MS:
             self.finish(Finding(Reason.LOCAL_ERROR, f"The slot lies {ahead / 1000:.0f} s ahead of this region's clock"))
         elif ahead > 0:
@@ -339,6 +339,7 @@ class Run:
             or reason.is_timeout
             or reason in FINAL
             or self._attempts >= MAX_ATTEMPTS
+            or (finding.retry_after_s or 0) > RETRY_PAUSE_S
             or left < RETRY_PAUSE_S + RETRY_LEAST_S
         ):
             self.finish(finding)

@@ -7,13 +7,16 @@ already, and nothing would be judged or accounted for meanwhile.
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Model
+from django.db.models import F, Model, Q
 
+from monitors.domain.pace import LONGEST_MS
 from monitors.domain.slots import next_slot
 from monitors.models import (
+    Bucket,
     Evidence,
     ExtraSlot,
     Gap,
+    Pace,
     RegionTrouble,
     RegionWorker,
     Round,
@@ -46,6 +49,9 @@ def set_back(now: datetime) -> None:
                 model._default_manager.filter(**{f"{name}__gt": now}).update(**{name: now})
         for model in (Tick, Evidence, Round, ExtraSlot):
             model.objects.filter(slot__gt=now + NEAR).delete()
+        longest = timedelta(milliseconds=LONGEST_MS)
+        Pace.objects.filter(Q(start__gt=now + NEAR) | Q(not_before__gt=now + longest)).delete()
+        Bucket.objects.filter(free_at__gt=now + NEAR).delete()
         _shorten(now, Gap)
         _shorten(now, StatusInterval)
 

@@ -14,16 +14,21 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from monitors.domain.slots import Ms, grid, lateness, next_slot
+from monitors.domain.pace import Grid
+from monitors.domain.slots import Ms, lateness
 from monitors.domain.verdict import Vote
 from monitors.models import ExtraSlot, Gap, Monitor, Region, Round, Schedule, Tick, WhenBlind
 from monitors.probes.base import Check, Reason
+from monitors.services import buckets, paces
 from monitors.times import from_ms, to_ms
 
 AHEAD_MS = 1_000  # slots of the next second are sent now, so that the engine can start each on time
 CLAIM = 500  # monitors claimed in one transaction
+FURTHEST_BACK_MS = 60_000  # no slot as old as this may still start
 
-SETTINGS = ("kind", "target", "options", "secrets", "interval", "timeout_ms", "config_version", "when_blind")
+SETTINGS = (
+    "kind", "target", "domain", "options", "secrets", "interval", "timeout_ms", "config_version", "when_blind",
+)  # fmt: skip
 
 Publish = Callable[[Region, list[Check]], None]
 
@@ -36,6 +41,7 @@ class Claim:
     doubted: frozenset[int]
     fit: list[int]  # regions that are fed and have a vote
     checks: dict[int, list[Check]] = field(default_factory=lambda: defaultdict(list))  # by region
+    domains: dict[int, str] = field(default_factory=dict)  # by monitor, of those whose domains are to be spared
     rounds: list[Round] = field(default_factory=list)
     ticks: list[Tick] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
@@ -50,10 +56,13 @@ def claim_due(now: Ms, silent: Mapping[int, Reason], publish: Publish, doubted: 
     regions = {region.pk: region for region in Region.objects.filter(enabled=True)}
     fit = sorted(regions.keys() - silent.keys() - doubted)
     sent = 0
+    with transaction.atomic():
+        advance(paces.take_up(now, now + AHEAD_MS))
     while True:
         with transaction.atomic():
             claim = Claim(silent, doubted, fit)
             full = _claim_grid(now, claim) | _claim_extra(now, claim)
+            _spare_domains(claim)
             _write(claim)
             for region_id, checks in claim.checks.items():
                 publish(regions[region_id], checks)
@@ -77,13 +86,15 @@ def _claim_grid(now: Ms, claim: Claim) -> bool:
     due = Schedule.objects.select_for_update(skip_locked=True, of=("self",)).filter(next_slot_at__lte=from_ms(horizon))
     rows = list(_with_settings(due, "next_slot_at").order_by("next_slot_at")[:CLAIM])
     assigned = assigned_regions(row.pk for row in rows)
+    history = paces.since([row.pk for row in rows], from_ms(now - FURTHEST_BACK_MS))
     later = []
     for row in rows:
         monitor = row.monitor
-        first = _account_missed(row, now, claim)
-        for slot in grid(monitor.pk, monitor.interval, first - 1, horizon):
+        grid = Grid(monitor.pk, monitor.interval, paces.begun(history[monitor.pk]))
+        first = _account_missed(row, grid, now, claim)
+        for slot in grid.due(first - 1, horizon):
             _order(claim, monitor, slot, assigned[monitor.pk])
-        later.append((monitor.pk, from_ms(next_slot(monitor.pk, monitor.interval, horizon))))
+        later.append((monitor.pk, from_ms(grid.next(horizon))))
     advance(later)
     return len(rows) == CLAIM
 
@@ -93,7 +104,7 @@ def _with_settings(rows: QuerySet[Any], *columns: str) -> QuerySet[Any]:
     return rows.select_related("monitor").only(*columns, *(f"monitor__{name}" for name in SETTINGS))
 
 
-def _account_missed(row: Schedule, now: Ms, claim: Claim) -> Ms:
+def _account_missed(row: Schedule, grid: Grid, now: Ms, claim: Claim) -> Ms:
     """The first slot that may still start; slots before it were not dispatched in time and leave a gap."""
     monitor = row.monitor
     assert row.next_slot_at is not None  # noqa: S101 -- only rows with one are claimed
@@ -101,7 +112,7 @@ def _account_missed(row: Schedule, now: Ms, claim: Claim) -> Ms:
     startable = now - lateness(monitor.interval)
     if first > startable:
         return first
-    resumed = next_slot(monitor.pk, monitor.interval, startable)
+    resumed = grid.next(startable)
     claim.gaps.append(Gap(monitor=monitor, start=row.next_slot_at, end=from_ms(resumed), reason=Reason.NOT_DISPATCHED))
     return resumed
 
@@ -123,6 +134,8 @@ def _order(claim: Claim, monitor: Monitor, slot: Ms, regions: frozenset[int]) ->
     """Order the check of one slot from every region that is fed; account for the others at once."""
     fed = [region for region in regions if region not in claim.silent]
     voters = [region for region in fed if region not in claim.doubted]
+    if monitor.domain:
+        claim.domains[monitor.pk] = monitor.domain
     stand_ins = [] if voters else _stand_ins(claim, monitor, regions)
     for region in fed + stand_ins:
         claim.checks[region].append(
@@ -167,15 +180,29 @@ def _stand_ins(claim: Claim, monitor: Monitor, regions: frozenset[int]) -> list[
 
 def nodata_tick(monitor: Monitor, region: int, slot: datetime, reason: Reason) -> Tick:
     """The tick of a slot we failed to measure."""
+    return _nodata(monitor.pk, region, slot, reason, monitor.config_version)
+
+
+def _nodata(monitor: int, region: int, slot: datetime, reason: Reason, version: int) -> Tick:
     return Tick(
-        monitor_id=monitor.pk,
+        monitor_id=monitor,
         region_id=region,
         slot=slot,
         vote=Vote.NODATA,
         reason=reason,
-        config_version=monitor.config_version,
+        config_version=version,
         attempts=0,
     )
+
+
+def _spare_domains(claim: Claim) -> None:
+    """Give the checks of domains that several monitors check their start offsets; what is too much is held back."""
+    held_back = buckets.spread(claim.checks, claim.domains)
+    for region, check in held_back:
+        claim.ticks.append(_nodata(check.monitor, region, from_ms(check.slot), Reason.THROTTLED, check.version))
+    gone = {id(check) for _, check in held_back}
+    for region in {region for region, _ in held_back}:
+        claim.checks[region] = [check for check in claim.checks[region] if id(check) not in gone]
 
 
 def _write(claim: Claim) -> None:

@@ -4,8 +4,9 @@ Each verb runs inside the caller's transaction, takes effect from the next slot 
 to write down. Locks are taken in one order everywhere: heartbeat, schedule, state.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -22,10 +23,13 @@ from monitors.models import (
     State,
     StatusInterval,
 )
-from monitors.services import expiries, heartbeats
+from monitors.services import expiries, groups, heartbeats, paces
 from monitors.services.changes import StatusChange, move
+from monitors.targets import domain_of
 from monitors.times import from_ms, now_ms, to_ms
 
+# What else is to be done for a monitor that is judged, by its kind.
+LIVES: Mapping[str, Any] = {"heartbeat": heartbeats, "group": groups}
 # Edits to these change what is probed or how it is judged: outcomes of the older configuration no longer count.
 JUDGED = {
     "kind", "target", "interval", "timeout_ms", "options", "secrets", "regions", "quorum", "at_least",
@@ -38,6 +42,7 @@ def create(team, user, fields: dict) -> Monitor:
     fields = dict(fields)
     regions = fields.pop("regions", None)
     fields.setdefault("timeout_ms", default_timeout(fields["interval"]))
+    fields["domain"] = domain_of(fields.get("kind", "http"), fields.get("target", ""))
     monitor = Monitor.objects.create(team=team, created_by=user, **_stored(fields))
     _assign(monitor, regions)
     now = _now()
@@ -48,7 +53,7 @@ def create(team, user, fields: dict) -> Monitor:
     )
     StatusInterval.objects.create(monitor=monitor, status=status, start=now)
     if not monitor.probed:
-        heartbeats.make(monitor, now)
+        LIVES[monitor.kind].make(monitor, now)
     if not monitor.paused:
         _start(monitor, now)
     return monitor
@@ -61,6 +66,8 @@ def change(monitor: Monitor, fields: dict) -> bool:
     schedule, state = _lock(monitor)
     if monitor.deleted_at:
         return False
+    if "target" in fields:
+        fields["domain"] = domain_of(monitor.kind, fields["target"])
     silence_ms = monitor.policy(()).silence_ms
     differing = {name: value for name, value in _stored(fields).items() if getattr(monitor, name) != value}
     new_regions = regions is not None and {r.pk for r in regions} != {r.pk for r in monitor.regions.all()}
@@ -160,14 +167,14 @@ def _stored(fields: dict) -> dict:
 
 
 def _assign(monitor: Monitor, regions: Iterable[Region] | None = None) -> None:
-    """Where it is checked from: everywhere, unless somebody chose; what is judged by its pings has no regions."""
+    """Where it is checked from: everywhere, unless somebody chose; what is judged has no regions."""
     if monitor.probed:
         monitor.regions.set(regions or Region.objects.filter(enabled=True))
 
 
 def _lock(monitor: Monitor) -> tuple[Schedule, State]:
     if not monitor.probed:
-        heartbeats.lock(monitor)
+        LIVES[monitor.kind].lock(monitor)
     schedule = Schedule.objects.select_for_update().get(pk=monitor.pk)
     state = State.objects.select_for_update().get(pk=monitor.pk)
     monitor.refresh_from_db()
@@ -175,10 +182,11 @@ def _lock(monitor: Monitor) -> tuple[Schedule, State]:
 
 
 def _start(monitor: Monitor, now: datetime, schedule: Schedule | None = None) -> None:
-    """Put the monitor on its grid from now on, and check it at once; a heartbeat is waited for."""
+    """Put the monitor on its grid from now on, and check it at once; what is judged has a beginning of its own."""
     if not monitor.probed:
-        heartbeats.expect_anew(monitor, now)
+        LIVES[monitor.kind].expect_anew(monitor, now)
         return
+    paces.end(monitor, now)
     first = from_ms(next_slot(monitor.pk, monitor.interval, to_ms(now)))
     Schedule.objects.filter(pk=monitor.pk).update(next_slot_at=first)
     State.objects.filter(pk=monitor.pk).update(sweep_at=now)
@@ -194,7 +202,8 @@ def _extra_slot(monitor: Monitor, at: datetime, cause: ExtraSlot.Cause) -> None:
 
 def _stop(monitor: Monitor, state: State, status: Status) -> StatusChange | None:
     if not monitor.probed:
-        heartbeats.stop(monitor)
+        LIVES[monitor.kind].stop(monitor)
+    paces.end(monitor, _now())
     Schedule.objects.filter(pk=monitor.pk).update(next_slot_at=None)
     monitor.extra_slots.all().delete()
     changed = None if state.status == status else move(monitor, state, status, _now())

@@ -8,17 +8,22 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
-from django.db.models import Q
+from django.conf import settings
 from django.utils import timezone
 
+from monitors.domain import pace
 from monitors.domain import verdict as rules
-from monitors.domain.slots import Ms, grid, next_slot
+from monitors.domain.pace import Grid, Wish
+from monitors.domain.slots import Ms
 from monitors.domain.verdict import Change, Status, Vote
-from monitors.models import ExtraSlot, Gap, Monitor, Region, RegionTrouble, Round, Schedule, State
+from monitors.models import ExtraSlot, Gap, Monitor, Pace, Region, Round, Schedule, State
+from monitors.services import paces
 from monitors.services.changes import StatusChange, move
 from monitors.services.dispatch import assigned_regions
+from monitors.services.doubts import Doubt, doubts_since
 from monitors.services.openticks import open_ticks
 from monitors.times import from_ms, to_ms
 
@@ -41,20 +46,7 @@ class Seen:
     detail: str
     started_at: datetime | None
     degraded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A time in which what a region says of its slots is not believed."""
-
-    region: int
-    start: Ms
-    end: Ms | None
-    kind: str  # of trouble
-    since: Ms  # when it was noticed
-
-    def covers(self, region: int, slot: Ms) -> bool:
-        return region == self.region and self.start <= slot and (self.end is None or slot < self.end)
+    retry_after_s: int | None
 
 
 @dataclass
@@ -67,14 +59,29 @@ class Case:
     seen: dict[Ms, list[Seen]] = field(default_factory=lambda: defaultdict(list))
     rounds: dict[Ms, frozenset[int]] = field(default_factory=dict)  # eligible regions frozen at dispatch
     stand_ins: dict[Ms, frozenset[int]] = field(default_factory=dict)  # those of them that are not its own
-    doubts: Sequence["Doubt"] = ()
+    doubts: Sequence[Doubt] = ()
     extra: list[Ms] = field(default_factory=list)  # handed out
     planned: list[Ms] = field(default_factory=list)  # extra slots still to be handed out
     gaps: list[Gap] = field(default_factory=list)
     claimed_until: Ms = 0  # grid slots before this one have been handed out
+    history: Sequence[Pace] = ()  # of its schedule, what was asked for included
+    wish: Wish = field(default_factory=Wish)  # how often it is asked, or is to be
+
+    @cached_property
+    def grid(self) -> Grid:
+        return Grid(self.monitor.pk, self.monitor.interval, paces.begun(self.history))
+
+    @property
+    def policy(self) -> rules.Policy:
+        return self.monitor.policy(self.regions, self.grid if self.grid.paces else None)
+
+    def next(self, after: Ms) -> Ms:
+        """The first slot that may be due: by the pace that holds, and by the one that was asked for."""
+        asked = pace.Pace(0, None, *self.wish)
+        return min(self.grid.next(after), Grid(self.monitor.pk, self.monitor.interval, (asked,)).next(after))
 
     def slots(self, after: Ms, until: Ms) -> list[Ms]:
-        """The slots in (after, until] that were handed out or missed, without those inside a long gap."""
+        """The due slots in (after, until] that were handed out or missed, without those inside a long gap."""
         end, start, every = min(until, self.claimed_until - 1), after, []
         for gap in self.gaps:
             if gap.end - gap.start > LONG_GAP:
@@ -84,8 +91,7 @@ class Case:
         return sorted({*every, *(slot for slot in self.extra if slot > after)})[:MOST_SLOTS]
 
     def _grid(self, after: Ms, until: Ms) -> list[Ms]:
-        most = after + (MOST_SLOTS + 1) * self.monitor.interval * 1000
-        return grid(self.monitor.pk, self.monitor.interval, after, min(until, most)) if after < until else []
+        return self.grid.due(after, until, MOST_SLOTS + 1) if after < until else []
 
     def votes(self, slot: Ms) -> dict[int, Vote]:
         """The votes of a slot; those of an older configuration or a region in doubt say nothing."""
@@ -144,13 +150,12 @@ def load_cases(states: Sequence[State]) -> list[Case]:
         "detail",
         "started_at",
         "degraded",
+        "retry_after_s",
     )
-    for pk, region, slot, vote, version, response_ms, reason, detail, started_at, degraded in ticks:
+    for pk, region, slot, vote, *facts in ticks:
         if slot > cases[pk].state.accounted_until:
             ms = to_ms(slot)
-            cases[pk].seen[ms].append(
-                Seen(region, ms, Vote(vote), version, response_ms, reason, detail, started_at, degraded)
-            )
+            cases[pk].seen[ms].append(Seen(region, ms, Vote(vote), *facts))
     _load_eligible(cases, since)
     doubts = doubts_since(since)
     for case in cases.values():
@@ -160,6 +165,10 @@ def load_cases(states: Sequence[State]) -> list[Case]:
         (cases[pk].extra if claimed_at else cases[pk].planned).append(to_ms(slot))
     for pk, next_slot_at in Schedule.objects.filter(monitor_id__any_of=ids).values_list("monitor_id", "next_slot_at"):
         cases[pk].claimed_until = to_ms(next_slot_at) if next_slot_at else 0
+    # Whatever begins or ends after this was read does so at a slot that has not been handed out, so it changes nothing.
+    decided = min((state.last_decided for state in states), default=since)
+    for pk, history in paces.since(ids, min(since, decided)).items():
+        cases[pk].history = history
     for gap in Gap.objects.filter(monitor_id__any_of=ids, end__gt=since).order_by("start"):
         cases[gap.monitor_id].gaps.append(gap)
     return list(cases.values())
@@ -177,24 +186,13 @@ def _load_eligible(cases: Mapping[int, Case], since: datetime) -> None:
             case.stand_ins[to_ms(slot)] = others
 
 
-def doubts_since(since: datetime) -> list[Doubt]:
-    """The times after `since` in which a region was not believed."""
-    troubles = RegionTrouble.objects.filter(Q(end=None) | Q(end__gt=since))
-    return [
-        Doubt(region, to_ms(doubted_from), to_ms(end) if end else None, kind, to_ms(start))
-        for region, kind, start, end, doubted_from in troubles.values_list(
-            "region_id", "kind", "start", "end", "doubted_from"
-        )
-        if doubted_from
-    ]
-
-
 @dataclass
 class Findings:
     """What judging some monitors has brought to light, to be written in bulk."""
 
     rounds: list[Round] = field(default_factory=list)
     extra: list[ExtraSlot] = field(default_factory=list)
+    paces: list[Pace] = field(default_factory=list)
     changes: list[StatusChange] = field(default_factory=list)
 
 
@@ -211,6 +209,7 @@ def judge_cases(cases: Iterable[Case], now: Ms) -> list[StatusChange]:
         update_fields=["votes", "need", "verdict", "partial", "closed_at"],
     )
     ExtraSlot.objects.bulk_create(findings.extra, ignore_conflicts=True)
+    Pace.objects.bulk_create(findings.paces)
     _save([case.state for case in cases])
     _drop_closed_extra_slots(cases)
     return findings.changes
@@ -218,24 +217,35 @@ def judge_cases(cases: Iterable[Case], now: Ms) -> list[StatusChange]:
 
 def _judge(case: Case, now: Ms, findings: Findings) -> None:
     state = case.state
-    memory = _memory(state)
+    memory, case.wish = _memory(state), paces.wish(case.history, now)
     # A region's clock may run ahead of ours by a little: a vote that is here is due. By more it is not believed.
     until = max([now, *(slot for slot in case.seen if slot <= now + CLOCK_AHEAD_MS)])
     rounds = [
         rules.Round(slot, case.votes(slot), case.rounds.get(slot)) for slot in case.slots(memory.judged_until, until)
     ]
-    following = next_slot(case.monitor.pk, case.monitor.interval, now)
-    planned = min([following, *case.planned, *(slot for slot in case.extra if slot > now)])
-    found = rules.judge(memory, case.monitor.policy(case.regions), rounds, until, planned)
+    planned = min([case.grid.next(now), *case.planned, *(slot for slot in case.extra if slot > now)])
+    found = rules.judge(memory, case.policy, rounds, until, planned)
     for transition in found.transitions:
         findings.changes.append(_move(case, transition))
     _remember(state, found.state)
     state.status = rules.status(found.state)
     _show(case, found.closed)
+    _slow_down(case, found, findings)
     if found.recheck is not None:
         slot = from_ms(found.recheck)
         findings.extra.append(ExtraSlot(monitor=case.monitor, slot=slot, cause=ExtraSlot.Cause.RECHECK))
     findings.rounds += _account(case, until, found.recheck)
+
+
+def _slow_down(case: Case, found: rules.Judgement, findings: Findings) -> None:
+    """Ask for another pace where it has been down for long or asks us to stay away, and for every slot otherwise."""
+    before, state, slot = case.wish, found.state, found.state.judged_until
+    answers = case.seen.get(slot, ()) if found.closed else ()
+    away = max((seen.retry_after_s or 0 for seen in answers if seen.vote == Vote.DOWN), default=0)
+    since = to_ms(case.state.since) if settings.BACK_OFF else slot
+    case.wish = pace.wish(before, state.plainly_down, slot, since, away, case.monitor.interval)
+    if case.wish != before:
+        findings.paces.append(paces.asked(case.monitor, case.wish))
 
 
 def _memory(state: State) -> rules.State:
@@ -338,7 +348,7 @@ def _account(case: Case, until: Ms, recheck: Ms | None) -> list[Round]:
             rows.append(row)
     state.accounted_until = from_ms(accounted)
     if overdue is None:
-        grid_slot = next_slot(case.monitor.pk, case.monitor.interval, accounted if len(slots) == MOST_SLOTS else until)
+        grid_slot = case.next(accounted if len(slots) == MOST_SLOTS else until)
         overdue = min([grid_slot, *case.planned, *([recheck] if recheck is not None else [])])
     state.sweep_at = from_ms(case.monitor.watermark_ms(overdue) + SETTLE_MS)
     return rows
@@ -347,7 +357,7 @@ def _account(case: Case, until: Ms, recheck: Ms | None) -> list[Round]:
 def _round(case: Case, slot: Ms, now: Ms) -> Round:
     eligible = case.rounds.get(slot, case.regions)
     votes = {region: vote for region, vote in case.votes(slot).items() if region in eligible}
-    decision = rules.decide(votes, eligible, case.monitor.policy(case.regions))
+    decision = rules.decide(votes, eligible, case.policy)
     return Round(
         monitor_id=case.monitor.pk,
         slot=from_ms(slot),

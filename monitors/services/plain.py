@@ -17,7 +17,8 @@ from monitors.domain.slots import Ms, lateness, next_slot, watermark
 from monitors.domain.verdict import Policy, Quorum, Status, Vote
 from monitors.models import ExtraSlot, Gap, Monitor, PlainRound, Round, State
 from monitors.services.dispatch import assigned_regions
-from monitors.services.judging import CLOCK_AHEAD_MS, SETTLE_MS, bar, doubts_since
+from monitors.services.doubts import doubts_since
+from monitors.services.judging import CLOCK_AHEAD_MS, SETTLE_MS, bar
 from monitors.services.openticks import open_ticks
 from monitors.times import from_ms
 from uptime.lib.sql import EpochMs
@@ -100,7 +101,8 @@ def sites_of(monitor_ids: Collection[int]) -> dict[int, Site]:
 def close(standings: Iterable[Standing], sites: dict[int, Site], now: Ms) -> set[int]:
     """Write down what follows from plain rounds; returns the monitors that need no judging any more.
 
-    Runs with the states locked and the new ticks in the table.
+    Runs with the states locked and the new ticks in the table. Slots that are left out need no look: a round is plain
+    only where its slot follows the one before, and nothing of a left-out slot is ever in the table.
     """
     calm = [each for each in standings if each.calm and each.monitor in sites]
     if not calm:

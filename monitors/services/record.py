@@ -135,6 +135,7 @@ def _tick(region: Region, outcome: Outcome) -> Tick:
         address=outcome.address,
         detail=outcome.detail,
         degraded=outcome.degraded,
+        retry_after_s=outcome.retry_after_s,
     )
 
 

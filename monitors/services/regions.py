@@ -7,6 +7,7 @@ of theirs.
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -20,6 +21,7 @@ from monitors.domain.slots import Ms
 from monitors.models import Monitor, Pulse, Region, RegionWorker
 from monitors.probes.base import printable
 from monitors.times import from_ms, to_ms
+from uptime.lib.addresses import parse
 from uptime.lib.crypto import new_key
 
 RESULTS_PULSE = "results"
@@ -43,8 +45,16 @@ def validate_slug(slug: str) -> None:
         raise ValidationError(f"Use at most {SLUG_LENGTH} characters.")
 
 
-def add(slug: str, name: str, same_machine: bool) -> Region:
-    return Region.objects.create(slug=slug, name=name, key=new_key(), same_machine=same_machine)
+def add(slug: str, name: str, same_machine: bool, addresses: Sequence[str] = ()) -> Region:
+    return Region.objects.create(
+        slug=slug, name=name, key=new_key(), same_machine=same_machine, public_addresses=list(addresses)
+    )
+
+
+def edit(region: Region, name: str, addresses: Sequence[str]) -> None:
+    """What people call it, and where its checks come from; none: what its workers say of themselves."""
+    region.name, region.public_addresses = name, list(addresses)
+    region.save(update_fields=["name", "public_addresses"])
 
 
 def remove(region: Region) -> None:
@@ -72,6 +82,7 @@ class Sign:
     version: str
     sent_at: Ms  # later than it was given, where the broker was away
     canaries: tuple[dict[str, Any], ...] = ()
+    addresses: tuple[str, ...] = ()
 
     @classmethod
     def from_wire(cls, facts: list[Any]) -> Self:
@@ -84,10 +95,12 @@ class Sign:
                 int() | float() as lag,
                 str(version),
                 list(seen),
+                list(own),
                 int(at),
             ]:
                 canaries = tuple(_canary(each) for each in seen[:MOST_CANARIES])
-                return cls(worker, started_at, in_flight, float(lag), version, at, canaries)
+                known = tuple(parse(" ".join(map(str, own))))
+                return cls(worker, started_at, in_flight, float(lag), version, at, canaries, known)
         raise ValueError("a sign of life does not have the facts it should")
 
 
@@ -115,6 +128,7 @@ def heard(region: Region, sign: Sign, issued_at: Ms) -> None:
             "version": sign.version[:20],
             "clock_ms": _clock(sign, before, now),
             "canaries": list(sign.canaries),
+            "addresses": list(sign.addresses),
         },
     )
     RegionWorker.objects.filter(region=region, heard_at__lt=now - FORGET_WORKER_AFTER).delete()

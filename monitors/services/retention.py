@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Min
 
-from monitors.models import DayRollup, DeadLetter, Gap, HourRollup, IngestGap, RegionTrouble, Round
+from monitors.models import Bucket, DayRollup, DeadLetter, Gap, HourRollup, IngestGap, Pace, RegionTrouble, Round
 from monitors.services.ingest import KEEP
 
 PIECE = 10_000  # rows in one statement: short locks, and a job that was behind catches up over some runs
@@ -27,7 +27,7 @@ def cut_logs(keep: int) -> bool:
 
 
 def prune(before: datetime) -> int:
-    """Remove what is from before `before`: rounds, gaps, dead letters and regions' past troubles.
+    """Remove what is from before `before`: rounds, gaps, paces, buckets, dead letters and regions' past troubles.
 
     At most PIECE of each; returns how many went.
     """
@@ -38,7 +38,11 @@ def prune(before: datetime) -> int:
     letters = DeadLetter.objects.filter(received_at__lt=before).values_list("pk", flat=True)[:PIECE]
     troubles = RegionTrouble.objects.filter(end__lt=before).values_list("pk", flat=True)[:PIECE]
     gone += RegionTrouble.objects.filter(pk__in=list(troubles)).delete()[0]
+    paces = Pace.objects.filter(end__lt=before).values_list("pk", flat=True)[:PIECE]
+    buckets = Bucket.objects.filter(free_at__lt=before).values_list("pk", flat=True)[:PIECE]
     gone += Gap.objects.filter(pk__in=list(gaps)).delete()[0]
+    gone += Pace.objects.filter(pk__in=list(paces)).delete()[0]
+    gone += Bucket.objects.filter(pk__in=list(buckets)).delete()[0]
     gone += IngestGap.objects.filter(end__lt=before - KEEP).delete()[0]
     return gone + DeadLetter.objects.filter(pk__in=list(letters)).delete()[0]
 

@@ -1,5 +1,6 @@
 """The domain equals the executable specification, on random histories."""
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from monitors.domain import slots
 from monitors.domain.availability import Interval
+from monitors.domain.pace import Wish, wish
 from monitors.domain.verdict import Vote, decide, status
 from tests import verdict_spec as spec
 from tests.monitors.domain.worlds import (
@@ -46,12 +48,19 @@ def test_every_history_is_judged_as_specified(history):
     assert watched.verdict_changes() == spec.transitions(history)
     assert watched.intervals == [Interval(*piece) for piece in spec.timeline(history, now)]
     assert status(watched.state) == spec.status(history, now)
+    assert every(watched) == spec.wanted_pace(history, now)
+
+
+def every(watched):
+    """Every how many slots it would be checked from now on."""
+    state, since = watched.state, watched.intervals[-1].start
+    return wish(Wish(), state.plainly_down, state.judged_until, since, 0, watched.policy.interval_s).every
 
 
 @examples
 @given(histories(), st.integers(0, 60))
 def test_the_state_in_the_middle_of_a_history_is_as_specified(history, upto):
-    past = spec.History(history.site, history.start, history.slots, history.log[: upto + 1])
+    past = replace(history, log=history.log[: upto + 1])
     watched, now = watch(past), past.log[-1].now
     verdict, streak = spec.standing(past)
     assert (watched.state.verdict, watched.state.streak) == (verdict, len(streak))

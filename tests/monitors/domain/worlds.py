@@ -1,6 +1,7 @@
 """Random histories for the domain's properties, and the domain run on one of them as the services run it."""
 
 import json
+import math
 from dataclasses import asdict, replace
 from random import Random
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitors.domain import availability, slots
 from monitors.domain.availability import Interval
+from monitors.domain.pace import Grid, Pace
 from monitors.domain.verdict import Judgement, Policy, Quorum, Round, State, Status, Vote, judge
 from tests import verdict_spec as spec
 
@@ -41,7 +43,7 @@ class Watched:
     def __init__(self, history: spec.History):
         self.slots = history.slots
         self.site = history.site
-        self.policy = policy_of(history.site)
+        self.policy = replace(policy_of(history.site), grid=Grid(MONITOR, history.site.interval // 1000, history.paces))
         self.state = State.fresh(history.start)
         self.votes: dict[int, dict[int, Vote]] = {}
         self.doubts: list[tuple[int, int, int | None]] = []  # region, first slot, end
@@ -139,7 +141,9 @@ def histories(draw: st.DrawFn, max_slots: int = 16, sick: bool | None = None) ->
     grid = slots.grid(MONITOR, interval_s, START - 1, START - 1 + span)
     extra = draw(st.lists(st.tuples(st.integers(0, span), st.sampled_from([*MOODS])), max_size=4))
     moods_at = dict(zip(grid, moods, strict=True)) | {START + after: mood for after, mood in extra}
-    due = {slot: mood for slot, mood in sorted(moods_at.items()) if mood != "blind"}
+    paces = draw(_paces(site, grid)) if grid and draw(st.booleans()) else ()
+    left_out = _left_out(site, paces, grid)
+    due = {slot: mood for slot, mood in sorted(moods_at.items()) if mood != "blind" and slot not in left_out}
     scarce, stalled = draw(st.booleans()), draw(st.booleans())
     sick = draw(st.booleans()) if sick is None else sick
     rnd = Random(draw(st.integers(0, 1 << 32)))
@@ -156,7 +160,31 @@ def histories(draw: st.DrawFn, max_slots: int = 16, sick: bool | None = None) ->
     events = _stall(rnd, span, [*heard, *sweeps]) if stalled else [*heard, *sweeps]
     end = max([event.now for event in events], default=START) + rnd.choice([1, 200_000, 2_000_000])
     log = sorted([*events, *doubts, spec.Swept(end)], key=lambda event: event.now)
-    return spec.History(site, START, eligible, log)
+    return spec.History(site, START, eligible, log, left_out, paces)
+
+
+@st.composite
+def _paces(draw: st.DrawFn, site: spec.Site, grid: list[int]) -> tuple[Pace, ...]:
+    """One or two stretches in which slots are left out, each one by a turn, by a moment, or by both."""
+    most = max(1, min(8, 600_000 // site.interval))
+    marks = sorted(draw(st.lists(st.sampled_from([*grid, grid[-1] + 1]), max_size=4, unique=True)))
+    found = []
+    for start, end in zip(marks[::2], marks[1::2], strict=False):
+        every = draw(st.sampled_from([each for each in (1, 2, 4, 8) if each <= most]))
+        later = start + draw(st.sampled_from([0, site.interval * 3 // 2, 100_000]))
+        found.append(Pace(start, None if end > grid[-1] else end, every, min(later, end)))
+    return tuple(found)
+
+
+def _left_out(site: spec.Site, paces: tuple[Pace, ...], grid: list[int]) -> frozenset[int]:
+    """The slots that these paces leave out, far into the future where the last one lasts."""
+    slots = [slot + turn * site.interval for slot in grid[-1:] for turn in range(1, 3_000_000 // site.interval)]
+    return frozenset(
+        slot
+        for slot in [*grid, *slots]
+        for start, end, every, not_before in paces
+        if start <= slot < (end or math.inf) and (slot < not_before or (slot // site.interval + MONITOR) % every)
+    )
 
 
 def _stall(rnd: Random, span: int, events: list) -> list:

@@ -12,14 +12,15 @@ from monitors.times import now_ms
 from tests.factories import make_region
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
-FACTS = ["host:1", 1_790_000_000_000, 3, 1.5, "0.1.0", [], 1_790_000_000_000]
+FACTS = ["host:1", 1_790_000_000_000, 3, 1.5, "0.1.0", [], [], 1_790_000_000_000]
 
 
 def test_a_sign_is_read_from_its_facts():
     canaries = [["http://up.example/", True, "down", 2, "Connection refused\x00"]]
-    sign = Sign.from_wire([*FACTS[:5], canaries, 1_790_000_000_007])
+    sign = Sign.from_wire([*FACTS[:5], canaries, ["203.0.113.7"], 1_790_000_000_007])
     assert (sign.worker, sign.lag_ms, sign.sent_at) == ("host:1", 1.5, 1_790_000_000_007)
     told = {"url": "http://up.example/", "known_up": True, "vote": "down", "wrong": 2}
+    assert sign.addresses == ("203.0.113.7",)
     assert sign.canaries == ({**told, "detail": "Connection refused\\x00"},)
 
 
@@ -29,16 +30,22 @@ def test_a_sign_is_read_from_its_facts():
         [],
         FACTS[:5],
         [*FACTS, 1],
-        [*FACTS[:6], "now"],
-        [*FACTS[:5], "none", 7],
-        [*FACTS[:5], [["http://up.example/"]], 7],
-        [*FACTS[:5], [["http://up.example/", "yes", "up", 0, ""]], 7],
+        [*FACTS[:7], "now"],
+        [*FACTS[:5], "none", [], 7],
+        [*FACTS[:5], [], "none", 7],
+        [*FACTS[:5], [["http://up.example/"]], [], 7],
+        [*FACTS[:5], [["http://up.example/", "yes", "up", 0, ""]], [], 7],
         [None, *FACTS[1:]],
     ],
 )
 def test_a_sign_with_other_facts_is_refused(facts):
     with pytest.raises(ValueError, match="does not have the facts"):
         Sign.from_wire(facts)
+
+
+def test_an_address_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="is no address"):
+        Sign.from_wire([*FACTS[:6], ["<script>"], 7])
 
 
 # The clock ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from monitors.domain import slots
 from monitors.models import (
     ExtraSlot,
     Monitor,
+    Pace,
     Pulse,
     Region,
     RegionTrouble,
@@ -22,7 +23,7 @@ from monitors.models import (
     StatusInterval,
 )
 from monitors.probes.base import Reason
-from monitors.services import judging, partitions
+from monitors.services import judging, paces, partitions
 from monitors.services import sweep as sweeping
 from monitors.services.regions import RESULTS_PULSE
 from monitors.times import from_ms, to_ms
@@ -39,7 +40,8 @@ KINDS = {"started": "up", "down": "down", "up": "up"}
 @settings(deadline=None, max_examples=20, database=None, suppress_health_check=list(HealthCheck))
 @given(histories(max_slots=10) | histories(max_slots=6, sick=True))
 def test_the_pipeline_judges_as_specified(monkeypatch, history):
-    grid = slots.grid(MONITOR, history.site.interval // 1000, START - 1, max(history.slots, default=START))
+    every = slots.grid(MONITOR, history.site.interval // 1000, START - 1, max(history.slots, default=START))
+    grid = [slot for slot in every if slot not in history.left_out]
     assume(history.slots and set(grid) <= set(history.slots))  # blindness without rounds is the domain's test
     monkeypatch.setattr(judging, "SETTLE_MS", 0)
     monkeypatch.setattr(sweeping, "SETTLE_MS", 0)
@@ -52,6 +54,9 @@ def test_the_pipeline_judges_as_specified(monkeypatch, history):
             (KINDS[kind], at) for kind, at, _ in spec.transitions(history)
         ]
         assert_incidents_match(history)
+        now = history.log[-1].now
+        asked = paces.wish(paces.since([monitor.pk], from_ms(0))[monitor.pk], now)
+        assert asked.every == spec.wanted_pace(history, now)
 
 
 def assert_incidents_match(history):
@@ -94,6 +99,9 @@ def stage(history, grid):
         sweep_at=first,
     )
     StatusInterval.objects.create(monitor=monitor, status="pending", start=first)
+    for start, end, every, not_before in history.paces:
+        moments = {"start": from_ms(start), "end": end and from_ms(end), "not_before": from_ms(not_before)}
+        Pace.objects.create(monitor=monitor, every=every, **moments)
     for slot, eligible in history.slots.items():
         if slot not in grid:
             ExtraSlot.objects.create(monitor=monitor, slot=from_ms(slot), cause="manual", claimed_at=first)

@@ -12,10 +12,11 @@ from kombu import Connection
 from monitors.models import Region
 from monitors.services.regions import RegionInUseError, validate_slug
 from uptime import actions, queues
+from uptime.lib.addresses import parse
 
 
 class Command(BaseCommand):
-    help = "Add, list or remove the regions that checks run from."
+    help = "Add, change, list or remove the regions that checks run from."
 
     def add_arguments(self, parser):
         verbs = parser.add_subparsers(dest="verb", required=True)
@@ -23,6 +24,11 @@ class Command(BaseCommand):
         add.add_argument("slug", help="REGION_ID of its workers, such as eu-west")
         add.add_argument("--name", help="What people call it, such as 'EU West'")
         add.add_argument("--remote", action="store_true", help="Its worker runs on another machine.")
+        add.add_argument("--addresses", help="Where its checks come from as targets see it, such as 203.0.113.7")
+        edit = verbs.add_parser("edit", help="Change what a region is called, and where its checks come from.")
+        edit.add_argument("slug")
+        edit.add_argument("--name")
+        edit.add_argument("--addresses", help="With commas between; '' forgets them.")
         show = verbs.add_parser("show", help="Print the command that starts a worker of a region again.")
         show.add_argument("slug")
         listing = verbs.add_parser("list", help="List the regions.")
@@ -33,7 +39,8 @@ class Command(BaseCommand):
     def handle(self, *args, verb, **options):
         getattr(self, verb)(**options)
 
-    def add(self, slug, name, remote, **options):
+    def add(self, slug, name, remote, addresses, **options):
+        known = _addresses(addresses or "")
         try:
             validate_slug(slug)
         except ValidationError as error:
@@ -45,7 +52,13 @@ class Command(BaseCommand):
                 "The embedded broker listens on this machine only. A remote region needs a broker reachable by TCP, "
                 "with a password and TLS: set BROKER_URL (see docs/regions.md), start again, then add the region."
             )
-        self._print(actions.add_region(slug, name or slug, same_machine=False), remote)
+        self._print(actions.add_region(slug, name or slug, False, known), remote)
+
+    def edit(self, slug, name, addresses, **options):
+        region = self._get(slug)
+        known = region.public_addresses if addresses is None else _addresses(addresses)
+        actions.edit_region(region, name or region.name, known)
+        self.stdout.write(f"{slug} is called {region.name}; its checks come from {', '.join(known) or 'its workers'}.")
 
     def show(self, slug, **options):
         self._print(self._get(slug), remote=not self._embedded())
@@ -100,6 +113,13 @@ class Command(BaseCommand):
         self.stdout.write(f"The user of this worker, with the least it needs ({title}); choose the PASSWORD:\n")
         for line in lines:
             self.stdout.write(f"  {line}")
+
+
+def _addresses(text: str) -> list[str]:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise CommandError(str(error)) from None
 
 
 def user(slug: str) -> str:

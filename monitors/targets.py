@@ -1,0 +1,28 @@
+"""Whose servers the checks of a target go to."""
+
+from urllib.parse import urlsplit
+
+from monitors.probes.kinds import KINDS, is_probed
+from monitors.wire import split_port
+from uptime.lib.domains import registrable
+from uptime.lib.net import is_address
+
+# Names of one's own network, by RFC 6762, RFC 6761, RFC 8375 and habit.
+OWN = ("localhost", "local", "internal", "intranet", "lan", "home.arpa", "test")
+
+
+def domain_of(kind: str, target: str) -> str:
+    """The registrable domain that is to be spared, "" where nobody needs to be: an address, or a name of one's own
+    network. What is judged asks nobody."""
+    if kind not in KINDS or not is_probed(KINDS.get(kind)):
+        return ""
+    host = host_of(target)
+    if is_address(host) or "." not in host or host.endswith(tuple(f".{name}" for name in OWN)):
+        return ""
+    return registrable(host)[:253]
+
+
+def host_of(target: str) -> str:
+    """The host of an address, of a host with a port, or the name as it is; in small letters."""
+    host = urlsplit(target).hostname if "://" in target else split_port(target)[0]
+    return (host or "").lower().rstrip(".")
