@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField()),
-                ('kind', models.CharField(choices=[('opened', 'Opened'), ('resolved', 'Resolved')], max_length=12)),
+                ('kind', models.CharField(choices=[('opened', 'Opened'), ('step', 'Drew nearer'), ('resolved', 'Resolved')], max_length=12)),
                 ('text', models.TextField()),
             ],
             options={
@@ -68,12 +68,14 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('outage', 'Outage'), ('certificate', 'Certificate'), ('domain', 'Domain'), ('manual', 'Manual')], default='outage', max_length=12)),
                 ('started_at', models.DateTimeField()),
                 ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('resolution', models.CharField(blank=True, choices=[('recovered', 'Recovered'), ('paused', 'Monitor paused'), ('deleted', 'Monitor deleted')], max_length=12)),
+                ('resolution', models.CharField(blank=True, choices=[('recovered', 'Recovered'), ('paused', 'Monitor paused'), ('deleted', 'Monitor deleted'), ('renewed', 'Renewed'), ('dropped', 'No longer watched')], max_length=12)),
                 ('acknowledged_at', models.DateTimeField(blank=True, help_text='Somebody sees to it: nobody else is told.', null=True)),
                 ('cause', models.CharField(help_text='The reason most regions gave.', max_length=32)),
                 ('summary', models.CharField(help_text='The cause in a sentence.', max_length=300)),
                 ('regions', models.JSONField(default=list, help_text='Names of the regions that saw it down.')),
                 ('votes', models.JSONField(default=dict, help_text='Why it was opened: votes, need, rounds.')),
+                ('expires_at', models.DateTimeField(blank=True, help_text='The end of the certificate or domain.', null=True)),
+                ('step', models.PositiveSmallIntegerField(blank=True, help_text='The threshold last told of: so many days before the end.', null=True)),
                 ('acknowledged_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={

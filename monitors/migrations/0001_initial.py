@@ -59,6 +59,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100)),
                 ('kind', models.CharField(default='http', max_length=20)),
                 ('target', models.CharField(help_text='What is checked: for a website its address, for a heartbeat its short name.', max_length=2048)),
+                ('domain', models.CharField(blank=True, help_text='Whose servers its checks go to; empty where they need no sparing.', max_length=253)),
                 ('interval', models.PositiveIntegerField(help_text='Seconds between checks.')),
                 ('timeout_ms', models.PositiveIntegerField(help_text='Milliseconds until a check counts as failed.')),
                 ('options', models.JSONField(default=dict, help_text='The options of the kind.')),
@@ -100,6 +101,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=60)),
                 ('key', uptime.lib.fields.EncryptedJSONField()),
                 ('enabled', models.BooleanField(default=True)),
+                ('public_addresses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=49), blank=True, default=list, help_text='Where its checks come from, as targets see it.', size=None)),
                 ('same_machine', models.BooleanField(default=False, help_text='Its worker is started by `make run` here.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
@@ -162,8 +164,18 @@ class Migration(migrations.Migration):
                 ('last_reason', models.CharField(blank=True, max_length=32)),
                 ('last_detail', models.CharField(blank=True, max_length=300)),
                 ('last_response_ms', models.FloatField(null=True)),
+                ('expires_at', models.DateTimeField(help_text='When its certificate or domain ends: the earliest seen.', null=True)),
                 ('recent', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(), default=list, help_text='Newest last: ms, or -1 down, -2 no data.', size=None)),
                 ('late_outcomes', models.PositiveIntegerField(default=0, help_text='Came after their round was closed; not stored.')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='GroupMember',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('weight', models.PositiveSmallIntegerField(default=1)),
+                ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='monitors.monitor')),
+                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='groups', to='monitors.monitor')),
             ],
         ),
         migrations.CreateModel(
@@ -199,6 +211,20 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-start'],
                 'indexes': [models.Index(fields=['end'], name='ingest_gap_end')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Pace',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('every', models.PositiveSmallIntegerField(default=1, help_text='Of the slots, every n-th is kept ...')),
+                ('not_before', models.DateTimeField(help_text='... and none before this moment.', null=True)),
+                ('start', models.DateTimeField(help_text='The first slot it holds for; empty until it begins.', null=True)),
+                ('end', models.DateTimeField(help_text='The first slot it no longer holds for; empty while it lasts.', null=True)),
+                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='paces', to='monitors.monitor')),
+            ],
+            options={
+                'ordering': ['monitor', 'id'],
             },
         ),
         migrations.AddField(
@@ -252,6 +278,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Expiry',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('expires_at', models.DateTimeField()),
+                ('since', models.DateTimeField(help_text='The first slot in which the region saw this end.')),
+                ('seen_at', models.DateTimeField(help_text='A slot in which it did, noted every few hours.')),
+                ('config_version', models.PositiveIntegerField()),
+                ('monitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='expiries', to='monitors.monitor')),
+                ('region', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='monitors.region')),
+            ],
+            options={
+                'verbose_name_plural': 'expiries',
+            },
+        ),
+        migrations.CreateModel(
             name='Evidence',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -289,6 +330,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Bucket',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('domain', models.CharField(max_length=253)),
+                ('free_at', models.DateTimeField()),
+                ('region', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='monitors.region')),
+            ],
+        ),
+        migrations.CreateModel(
             name='RegionTrouble',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -317,6 +367,7 @@ class Migration(migrations.Migration):
                 ('version', models.CharField(blank=True, max_length=20)),
                 ('clock_ms', models.FloatField(help_text='How far its clock is ahead of ours; empty while we cannot tell.', null=True)),
                 ('canaries', models.JSONField(default=list, help_text='What it last saw of sites known to be up, or known to be down.')),
+                ('addresses', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=49), default=list, help_text='Where its checks come from, as far as it can tell.', size=None)),
                 ('region', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='workers', to='monitors.region')),
             ],
         ),
@@ -398,6 +449,7 @@ class Migration(migrations.Migration):
                 ('address', models.CharField(blank=True, max_length=64)),
                 ('detail', models.CharField(blank=True, max_length=300)),
                 ('degraded', models.BooleanField(default=False, help_text='Up, and worse than the monitor asks for.')),
+                ('retry_after_s', models.PositiveIntegerField(help_text='How long the target asks us to stay away.', null=True)),
                 ('monitor', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='ticks', to='monitors.monitor')),
                 ('region', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='monitors.region')),
             ],
@@ -438,6 +490,10 @@ class Migration(migrations.Migration):
             model_name='state',
             index=models.Index(condition=models.Q(('sweep_at__isnull', False)), fields=['sweep_at'], name='state_sweep'),
         ),
+        migrations.AddConstraint(
+            model_name='groupmember',
+            constraint=models.UniqueConstraint(fields=('group', 'member'), name='group_member_once'),
+        ),
         migrations.AddIndex(
             model_name='gap',
             index=models.Index(fields=['monitor', 'end'], name='gap_end'),
@@ -455,8 +511,20 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=('monitor', 'slot'), name='extra_slot_once'),
         ),
         migrations.AddIndex(
+            model_name='pace',
+            index=models.Index(fields=['monitor', 'end'], name='pace_end'),
+        ),
+        migrations.AddIndex(
+            model_name='pace',
+            index=models.Index(condition=models.Q(('start', None)), fields=['id'], name='pace_asked_for'),
+        ),
+        migrations.AddIndex(
             model_name='monitor',
             index=models.Index(condition=models.Q(('deleted_at', None)), fields=['team', 'name'], name='monitor_alive'),
+        ),
+        migrations.AddIndex(
+            model_name='monitor',
+            index=models.Index(condition=models.Q(('deleted_at', None), models.Q(('domain', ''), _negated=True)), fields=['domain'], name='monitor_domain'),
         ),
         migrations.AddIndex(
             model_name='monitor',
@@ -465,6 +533,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='hourrollup',
             index=models.Index(fields=['start'], name='hour_rollup_start'),
+        ),
+        migrations.AddConstraint(
+            model_name='expiry',
+            constraint=models.UniqueConstraint(fields=('monitor', 'region'), name='expiry_once'),
         ),
         migrations.AddIndex(
             model_name='evidence',
@@ -477,6 +549,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='dayrollup',
             index=models.Index(fields=['start'], name='day_rollup_start'),
+        ),
+        migrations.AddIndex(
+            model_name='bucket',
+            index=models.Index(fields=['free_at'], name='bucket_free_at'),
+        ),
+        migrations.AddConstraint(
+            model_name='bucket',
+            constraint=models.UniqueConstraint(fields=('domain', 'region'), name='bucket_once'),
         ),
         migrations.AddIndex(
             model_name='regiontrouble',
