@@ -90,11 +90,11 @@ def seen(tmp_path_factory):
         targets = hostile_targets(stack, tmp_path_factory.mktemp("foreign"))
         engine.submit(
             check_of(target, kind=kind, monitor=number, timeout_ms=1500, lateness_ms=60_000, **options)
-            for number, (kind, target, options) in enumerate(targets)
+            for number, (kind, target, options) in enumerate(targets, 1)
         )
         wait_until(lambda: len(found) == len(targets), timeout=60, what="all outcomes")
     wires = {each.monitor: json.dumps(each.to_wire()) for each in found}
-    return [(*targets[number], Outcome.from_wire(json.loads(wire))) for number, wire in sorted(wires.items())]
+    return [(*targets[number - 1], Outcome.from_wire(json.loads(wire))) for number, wire in sorted(wires.items())]
 
 
 @pytest.fixture
