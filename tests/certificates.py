@@ -180,7 +180,7 @@ class Pki:
         context.sni_callback = lambda _link, name, _context: None if name == known else refusal
         return context
 
-    def asking(self, context: ssl.SSLContext) -> ssl.SSLContext:
+    def wary(self, context: ssl.SSLContext) -> ssl.SSLContext:
         """Wants a certificate of the client too."""
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(cadata=self.root.pem)

@@ -12,6 +12,7 @@ import pytest
 
 from incidents import services as incidents
 from incidents.models import Incident
+from monitors.domain.slots import grid
 from monitors.models import DeadLetter, Tick
 from monitors.probes.base import Outcome, Reason
 from monitors.probes.engine import Engine
@@ -21,7 +22,7 @@ from tests.certificates import authority, issue, served
 from tests.factories import make_admin, make_region, make_user, team_of
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of
-from tests.monitors.services.cast import outcome, take
+from tests.monitors.services.cast import outcome, settle, take
 from tests.servers import Server, Target, answer
 from tests.test_routes import PATTERNS, client_of, path_of
 
@@ -90,11 +91,11 @@ def seen(tmp_path_factory):
         targets = hostile_targets(stack, tmp_path_factory.mktemp("foreign"))
         engine.submit(
             check_of(target, kind=kind, monitor=number, timeout_ms=1500, lateness_ms=60_000, **options)
-            for number, (kind, target, options) in enumerate(targets)
+            for number, (kind, target, options) in enumerate(targets, 1)
         )
         wait_until(lambda: len(found) == len(targets), timeout=60, what="all outcomes")
     wires = {each.monitor: json.dumps(each.to_wire()) for each in found}
-    return [(*targets[number], Outcome.from_wire(json.loads(wire))) for number, wire in sorted(wires.items())]
+    return [(*targets[number - 1], Outcome.from_wire(json.loads(wire))) for number, wire in sorted(wires.items())]
 
 
 @pytest.fixture
@@ -105,13 +106,14 @@ def people():
 @pytest.fixture
 def monitors(people, seen):
     """One monitor for each hostile target; it was seen twice, so those that are not up are down."""
-    region, made, now = make_region("eu"), [], now_ms()
+    region, made = make_region("eu"), []
     for kind, target, options, told in seen:
         values = {"kind": kind, "name": f"Shop {len(made)}", "target": target, "interval": 30, "regions": [region]}
         monitor = edit.create(team_of(people[0]), people[0], values | {"options": options})
-        for step in (2, 1):
-            shown = outcome(monitor, now - step * 1000, told.reason, detail=told.detail, address=told.address)
-            incidents.apply(take("eu", [shown], now).changes)
+        start = settle(monitor)
+        for slot in grid(monitor.pk, monitor.interval, start, start + 100_000)[:2]:
+            shown = outcome(monitor, slot, told.reason, detail=told.detail, address=told.address)
+            incidents.apply(take("eu", [shown], slot + 100).changes)
         made.append(monitor)
     return made
 
