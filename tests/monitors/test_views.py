@@ -612,5 +612,6 @@ def test_assertions_typed_on_the_page_are_kept_with_their_errors(client, alice, 
 def test_why_nothing_can_be_measured_is_told(client, shop, status):
     detail = "The assertion “json $..a == 1” took more than 1 s of computing: simplify the settings"
     shop.state.status, shop.state.last_vote, shop.state.last_detail = status, "nodata", detail
+    shop.state.since = shop.state.last_checked_at - timedelta(minutes=1)
     shop.state.save()
     assert detail in text(client.get(reverse("monitors:detail", args=[shop.pk])))
