@@ -371,5 +371,6 @@ def test_one_incident_takes_as_many_queries_for_many_checks(client, alice, shop,
         tick(shop, region, incident.started_at + timedelta(seconds=number))
     url = f"/incidents/{incident.pk}/summary"
     client.get(url)
-    with django_assert_num_queries(8):  # session, user, teams, incident, timeline, regions, ticks before and after
+    # Session, user, teams, incident, timeline, regions, ticks before and after, deliveries, alarm
+    with django_assert_num_queries(10):
         client.get(url)
