@@ -337,7 +337,9 @@ def _refusal(monitors):
     if all(monitor.paused for monitor in monitors):
         return f"{who} {'is' if len(monitors) == 1 else 'are'} paused: resume first."
     if not any(monitor.probed for monitor in monitors):
-        return f"{who} {'is' if len(monitors) == 1 else 'are'} never asked, so there is nothing to check."
+        waited_for = all(monitor.kind == HEARTBEAT.name for monitor in monitors)
+        ending = "but waited for: send a ping" if waited_for else "so there is nothing to check"
+        return f"{who} {'is' if len(monitors) == 1 else 'are'} never asked, {ending}."
     return "A check is already on its way."
 
 
