@@ -37,7 +37,9 @@ class Case:
     incident: Incident | None
 
     def event(self, now: datetime) -> Event | None:
-        told = None if self.incident is None else Told(self.incident.step, to_ms(self.incident.expires_at))
+        told, incident = None, self.incident
+        if incident and incident.step and incident.expires_at:
+            told = Told(incident.step, to_ms(incident.expires_at))
         return rules.review(self.sights, self.first, told, self.monitor.interval, to_ms(now))
 
 
@@ -77,12 +79,12 @@ def end(monitor: Monitor, now: datetime) -> None:
 def facts(incident: Incident) -> dict[str, Any]:
     """What the page of an incident shows of the end, besides the incident itself."""
     monitor, now = incident.monitor, timezone.now()
-    near = ending(monitor, now)
+    near, ends, step = ending(monitor, now), incident.expires_at or now, incident.step or 0
     return {
         "monitor": monitor,
         "ending": near,
-        "settling": near is not None and near.at > incident.expires_at and near.left > timedelta(days=incident.step),
-        "next_step": max((days for days in rules.THRESHOLDS if days < incident.step), default=None),
+        "settling": near is not None and near.at > ends and near.left > timedelta(days=step),
+        "next_step": max((days for days in rules.THRESHOLDS if days < step), default=None),
         "timeline": incident.timeline.all(),
         "sights": Expiry.objects.filter(monitor=monitor, config_version=monitor.config_version).select_related(
             "region"
@@ -103,15 +105,9 @@ def _cases(monitor_ids: Collection[int]) -> Iterator[Case]:
 
 
 def _write(case: Case, event: Event, now: datetime) -> None:
-    noun = case.noun
-    ends = None if event.expires_at is None else from_ms(event.expires_at)
-    incident = case.incident
-    if incident is None:
-        incident = _open(case, event, now)
-    elif event.what is What.STEP:
-        incident.step, incident.expires_at, incident.summary = event.step, ends, _summary(noun, ends, now)
-        incident.save(update_fields=["step", "expires_at", "summary"])
-        _tell(incident, TimelineEntry.Kind.STEP, Notice.Kind.STEP, f"step:{event.step}", _left(noun, ends, now), now)
+    noun, ends, incident = case.noun, from_ms(event.expires_at), case.incident
+    if incident is None or event.what is What.STEP:
+        _draw_nearer(incident or Incident(team_id=case.monitor.team_id, monitor=case.monitor, kind=noun), event, now)
     elif event.what is What.RENEWED:
         text = f"The {noun} was renewed and ends on {_day(ends)} now"
         _resolve(incident, Incident.Resolution.RENEWED, text, now)
@@ -120,30 +116,22 @@ def _write(case: Case, event: Event, now: datetime) -> None:
         _resolve(incident, Incident.Resolution.DROPPED, Incident.Resolution.DROPPED.label, now)
 
 
-def _open(case: Case, event: Event, now: datetime) -> Incident:
-    noun, ends = case.noun, from_ms(event.expires_at)
-    incident = Incident.objects.create(
-        team_id=case.monitor.team_id,
-        monitor=case.monitor,
-        kind=noun,
-        started_at=now,
-        summary=_summary(noun, ends, now),
-        step=event.step,
-        expires_at=ends,
-    )
-    _tell(incident, TimelineEntry.Kind.OPENED, Notice.Kind.OPENED, f"step:{event.step}", _left(noun, ends, now), now)
-    return incident
+def _draw_nearer(incident: Incident, event: Event, now: datetime) -> None:
+    """A threshold was reached: the first one opens the incident."""
+    noun, ends, is_new = incident.kind, from_ms(event.expires_at), incident.pk is None
+    incident.started_at = now if is_new else incident.started_at
+    incident.step, incident.expires_at, incident.summary = event.step, ends, _summary(noun, ends, now)
+    incident.save()
+    entry = TimelineEntry.Kind.OPENED if is_new else TimelineEntry.Kind.STEP
+    text = _left(noun, ends, now)
+    TimelineEntry.objects.create(incident=incident, at=now, kind=entry, text=text)
+    _notice(incident, Notice.Kind.OPENED if is_new else Notice.Kind.STEP, f"step:{event.step}", text, now)
 
 
 def _resolve(incident: Incident, ending: Incident.Resolution, text: str, now: datetime) -> None:
     incident.resolved_at, incident.resolution = max(now, incident.started_at), ending
     incident.save(update_fields=["resolved_at", "resolution"])
     TimelineEntry.objects.create(incident=incident, at=now, kind=TimelineEntry.Kind.RESOLVED, text=text)
-
-
-def _tell(incident, entry, kind, key, text, now: datetime) -> None:
-    TimelineEntry.objects.create(incident=incident, at=now, kind=entry, text=text)
-    _notice(incident, kind, key, text, now)
 
 
 def _notice(incident, kind, key, text, now: datetime) -> None:

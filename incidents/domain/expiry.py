@@ -26,11 +26,11 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`step`: the threshold reached, in days; `expires_at`: the end that counts."""
+    """`expires_at`: the end that counts; `step`: the threshold reached, in days, or last told of."""
 
     what: What
-    expires_at: Ms | None = None
-    step: int | None = None
+    expires_at: Ms
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,17 @@ def review(sights: Sequence[Sight], first: int, told: Told | None, interval_s: i
     end = earliest(sights, interval_s)
     near = None if end is None else reached(first, end, now)
     if told is None:
-        return Event(What.OPENED, end, near) if near is not None else None
+        return Event(What.OPENED, end, near) if end is not None and near is not None else None
     if not thresholds(first):
-        return Event(What.DROPPED)
+        return Event(What.DROPPED, told.expires_at, told.step)
+    if end is None:
+        return None
     if near is not None:
         return Event(What.STEP, end, near) if near < told.step else None
-    if end is None or not settled(sights, interval_s, now):
+    if not settled(sights, interval_s, now):
         return None
     # Nearer than what was told, and yet not near: people want to hear of it later than they did.
-    return Event(What.RENEWED if end > told.expires_at else What.DROPPED, end)
+    return Event(What.RENEWED if end > told.expires_at else What.DROPPED, end, told.step)
 
 
 def settled(sights: Sequence[Sight], interval_s: int, now: Ms) -> bool:

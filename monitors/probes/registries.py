@@ -192,8 +192,9 @@ def read_moment(text: str) -> Ms | None:
     month = parts["m"].lower()[:3]
     try:
         number = int(month) if month.isdigit() else _MONTHS.index(month) + 1
-        clock = [int(parts.get(name) or 0) for name in ("h", "min", "s")]
-        found = datetime(int(parts["y"]), number, int(parts["d"]), *clock, tzinfo=_zone(parts.get("zone") or ""))
+        hour, minute, second = (int(parts.get(name) or 0) for name in ("h", "min", "s"))
+        zone = _zone(parts.get("zone") or "")
+        found = datetime(int(parts["y"]), number, int(parts["d"]), hour, minute, second, tzinfo=zone)
         return min(MAX_TIME, max(0, int(found.timestamp() * 1000)))
     except (ValueError, OverflowError):
         return None

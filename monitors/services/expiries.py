@@ -59,8 +59,8 @@ def _is_current(outcome: Outcome, sites: Mapping[int, Site]) -> bool:
 def _known(region: Region, monitor_ids: Collection[int], sites: Mapping[int, Site]) -> dict[int, Sight]:
     """What the region saw so far; what it saw by older settings was perhaps something else."""
     rows = Expiry.objects.filter(region=region, monitor_id__any_of=list(monitor_ids))
-    columns = ("monitor_id", "config_version", *map(EpochMs, COLUMNS))
-    return {pk: Sight(*moments) for pk, version, *moments in rows.values_list(*columns) if sites[pk].version == version}
+    found = rows.values_list("monitor_id", "config_version", *map(EpochMs, COLUMNS))
+    return {pk: Sight(*moments) for pk, version, *moments in found if sites[pk].version == version}
 
 
 def _seen(before: Sight | None, outcome: Outcome) -> Sight:
