@@ -13,7 +13,8 @@ from monitors import queries_evidence
 from monitors.api import MonitorView
 from monitors.domain.bundle import PHASES
 from monitors.models import Evidence, Region, Tick
-from monitors.probes.base import MAX_TIME, Reason
+from monitors.probes.base import MAX_TIME
+from monitors.probes.reasons import Reason
 from monitors.serializers import iso
 from monitors.times import from_ms, to_ms
 from uptime.api import Pagination

@@ -9,10 +9,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 
 from monitors.forms import DEFAULT_KIND, MonitorForm, values
 from monitors.probes.assertions import MAX_ASSERTIONS, AssertionsField
-from monitors.probes.base import Reason
 from monitors.probes.grammar import OPERATORS, SOURCES
 from monitors.probes.kinds import KINDS, monitor_kinds
 from monitors.probes.options import THRESHOLDS, DaysField, HeadersField, LinesField, StatusesField
+from monitors.probes.reasons import Reason
 from monitors.serializers import ABSENT, types
 from monitors.wire import FIELD_NAMES, wire_name
 

@@ -4,7 +4,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from monitors import api_schema
 from monitors.api_schema import A_MOMENT, FLAG, TEXT, TIME, WHOLE, ref, refusal
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 
 STATES = ["checking", "up", "down", "nodata", "offline", "off", "unsent", "silent"]
 MONITOR_ID = {

@@ -7,7 +7,6 @@ the registry. A new kind is therefore in the form without a line here.
 import itertools
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
@@ -22,6 +21,7 @@ from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS, as_judged, is_probed, least_interval, usual_interval
 from monitors.sections import grouped
 from monitors.services import groups
+from monitors.targets import name_of
 from uptime import actions
 from uptime.lib.net import Guard
 
@@ -181,7 +181,9 @@ class MonitorForm(forms.Form):
     def carried(self):
         """What was typed into options of other types, [(name, text)]: it goes along, in case they are chosen again."""
         others = {name for kind in KINDS for name in kind.Options.base_fields} - set(self.options.fields)
-        return [(name, text) for name in sorted(others & set(self.posted or ())) for text in _texts(self.posted, name)]
+        posted = self.posted or {}
+        typed = posted.getlist if hasattr(posted, "getlist") else lambda name: [posted[name]]
+        return [(name, text) for name in sorted(others & set(posted)) for text in typed(name)]
 
     def _tune_fields(self):
         fields: dict[str, Any] = self.fields
@@ -285,7 +287,7 @@ class MonitorForm(forms.Form):
             if name in self.fields and cleaned.get(name) in {None, ""} and name not in self.errors:
                 cleaned[name] = default_interval(self.chosen) if name == "interval" else default_of(name)
         if "target" in cleaned and "name" not in self.errors:
-            cleaned["name"] = cleaned.get("name") or _host(cleaned["target"])
+            cleaned["name"] = cleaned.get("name") or name_of(cleaned["target"])
         self._clean_timeout(cleaned)
         self._clean_at_least(cleaned)
         self._clean_options(cleaned)
@@ -368,10 +370,6 @@ def usual_first(kind):
     return kind.name != DEFAULT_KIND, kind.label
 
 
-def _texts(posted, name):
-    return posted.getlist(name) if hasattr(posted, "getlist") else [posted[name]]
-
-
 def values(kind, instance=None):
     """What a form of `kind` shows at first, and what a program's partial body is completed with; secrets are masked."""
     options = {name: field.initial for name, field in kind.Options.base_fields.items() if field.initial is not None}
@@ -400,12 +398,3 @@ def _cleaned(kind, shown):
     form = kind.Options.of({name: shown[name] for name in kind.Options.base_fields if name in shown})
     form.full_clean()
     return form.cleaned_data
-
-
-def _host(target):
-    """A name for a monitor nobody named: the host of an address, or the target as it is."""
-    try:
-        host = urlsplit(target).hostname
-    except ValueError:
-        host = None
-    return (host or target)[:100]

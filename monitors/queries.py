@@ -22,7 +22,7 @@ from monitors.domain.availability import Interval, Uptime, uptime
 from monitors.domain.verdict import Status, Vote
 from monitors.domain.why import explain as in_words
 from monitors.models import Monitor, Region, Round, StatusInterval, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.queries_expiry import ending
 from monitors.queries_health import Open, doubted_at, open_troubles
 from monitors.times import to_ms

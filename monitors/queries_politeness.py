@@ -9,7 +9,7 @@ from django.db.models.functions import Cast
 from django.db.models.lookups import Exact
 
 from monitors.models import Monitor, Pace
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.queries_addresses import places
 from monitors.times import from_ms, now_ms
 

@@ -1,8 +1,8 @@
 """docs/checks.md, written from the kinds themselves: `manage.py checks` prints it, a test compares."""
 
 from monitors.forms import usual_first
-from monitors.probes.base import Reason
 from monitors.probes.kinds import monitor_kinds
+from monitors.probes.reasons import Reason
 from monitors.wire import wire_name
 
 INTRO = """# What can be checked

@@ -1,4 +1,4 @@
-"""Whose servers the checks of a target go to."""
+"""What a target says of itself: a name to call it by, and whose servers its checks go to."""
 
 from urllib.parse import urlsplit
 
@@ -26,3 +26,12 @@ def host_of(target: str) -> str:
     """The host of an address, of a host with a port, or the name as it is; in small letters."""
     host = urlsplit(target).hostname if "://" in target else split_port(target)[0]
     return (host or "").lower().rstrip(".")
+
+
+def name_of(target: str) -> str:
+    """A name for a monitor nobody named: the host of an address, or the target as it is."""
+    try:
+        host = urlsplit(target).hostname
+    except ValueError:
+        host = None
+    return (host or target)[:100]

@@ -17,7 +17,7 @@ from incidents import services as incidents
 from monitors import live
 from monitors.judged.heartbeat import KIND
 from monitors.models import DeadLetter, Monitor, Region, TestRun
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import deadletters, edit, regions, testruns
 from monitors.services.changes import StatusChange
 from uptime import localregions, practice, recording, tasks

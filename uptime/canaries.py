@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Check, Outcome, Reason
+from monitors.probes.base import Check, Outcome
+from monitors.probes.reasons import Reason
 from uptime.lib.env import EnvError
 from uptime.lib.net import Guard, UrlError, check_url
 

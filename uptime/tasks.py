@@ -14,7 +14,8 @@ from incidents import services as incidents
 from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
 from monitors.models.levels import FIVES
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
+from monitors.probes.reasons import Reason
 from monitors.services import (
     archive,
     edit,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from monitors.domain.change import Change
 from monitors.domain.pace import Grid
 from monitors.domain.slots import Ms, lateness, watermark
 
@@ -46,16 +47,6 @@ class Status(StrEnum):
     MAINTENANCE = "maintenance"
     PAUSED = "paused"
     NODATA = "nodata"
-
-
-class Change(StrEnum):
-    """The kinds of transition."""
-
-    STARTED = "started"  # pending -> up: the first good news, told to nobody
-    DOWN = "down"  # up or pending -> down: an incident opens
-    UP = "up"  # down -> up: the incident is resolved
-    NODATA = "nodata"  # nothing decided for too long: the verdict stays, but it is no longer shown as measured
-    MEASURED = "measured"  # the first decided round after that
 
 
 @dataclass(frozen=True, slots=True)

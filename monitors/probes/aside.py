@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from monitors.probes.aside_worker import CPU_LIMIT_S, HEAD
-from monitors.probes.base import Reason
 from monitors.probes.kinds import Compute, Finding, TalkError
+from monitors.probes.reasons import Reason
 from uptime.lib.loop import READ, WRITE, Loop
 
 log = logging.getLogger(__name__)

@@ -6,12 +6,12 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from monitors.probes.base import Reason
 from monitors.probes.content import Content, assertions_of, is_quick, judge, judge_aside
 from monitors.probes.expressions import finder, pattern
 from monitors.probes.grammar import PATTERNS, Assertion, from_object, parse
 from monitors.probes.kinds import Answer, Compute, Finding
 from monitors.probes.options import StatusesField, TextField
+from monitors.probes.reasons import Reason
 from monitors.probes.thresholds import ProbedOptions
 
 MAX_ASSERTIONS = 20

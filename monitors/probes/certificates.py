@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from monitors.probes.base import Reason
 from monitors.probes.failures import explain_certificate
 from monitors.probes.kinds import Finding
+from monitors.probes.reasons import Reason
 
 
 class Facts(NamedTuple):

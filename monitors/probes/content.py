@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from monitors.probes.base import Reason
 from monitors.probes.expressions import EvaluationError, finder, pattern, plain_path
 from monitors.probes.grammar import (
     ALONE,
@@ -30,6 +29,7 @@ from monitors.probes.grammar import (
     PATTERNS,
     Assertion,
 )
+from monitors.probes.reasons import Reason
 
 SHOWN = 80  # characters of a value that a sentence quotes
 QUICK_TEXT = 64 * 1024  # bytes of a body that are searched on the engine's thread, whatever they are

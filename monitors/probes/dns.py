@@ -19,9 +19,10 @@ import dns.rdatatype
 import dns.reversename
 from django import forms
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.kinds import Connect, Finding, Receive, Send, Steps, TalkError
 from monitors.probes.options import LinesField, TextField
+from monitors.probes.reasons import Reason
 from monitors.probes.thresholds import ProbedOptions
 from uptime.lib import dnswire
 from uptime.lib.net import BlockedAddressError, Endpoint, Guard, UrlError, check_endpoint, check_name, is_address

@@ -14,10 +14,11 @@ from django import forms
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
 from monitors.probes import registries
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.failures import span
 from monitors.probes.kinds import Answer, Connect, Finding, Receive, Request, Send, Steps, TalkError
 from monitors.probes.options import DaysField, OptionsForm, TextField
+from monitors.probes.reasons import Reason
 from monitors.probes.registries import Registration
 from uptime.lib.domains import registered
 from uptime.lib.net import URL, Endpoint, Guard, UrlError, check_endpoint, check_name, check_url, redirect_url

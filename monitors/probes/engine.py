@@ -15,10 +15,12 @@ from functools import partial
 import certifi
 
 from monitors.probes.aside import Aside
-from monitors.probes.base import Check, Outcome, Reason, user_agent
+from monitors.probes.base import Check, Outcome, user_agent
 from monitors.probes.evidence import Memory
-from monitors.probes.run import Run, Tools
+from monitors.probes.reasons import Reason
+from monitors.probes.run import Run
 from monitors.probes.talk import Talks
+from monitors.probes.tools import Tools
 from monitors.probes.transfer import Transfers
 from uptime.lib.loop import Loop
 from uptime.lib.net import Guard, Network

@@ -16,10 +16,11 @@ from typing import Any
 
 from monitors.domain.keeping import AGAIN_MS, GOOD_MS, Kept, is_due
 from monitors.domain.verdict import Vote
-from monitors.probes.base import MAX_DETAIL, MAX_EVIDENCE, Check, Outcome, Reason, printable
+from monitors.probes.base import MAX_DETAIL, MAX_EVIDENCE, Check, Outcome, printable
 from monitors.probes.certificates import Described, described
 from monitors.probes.content import Content
 from monitors.probes.kinds import Answer, Request
+from monitors.probes.reasons import Reason
 from monitors.probes.redaction import Redactor, cut
 from monitors.probes.talk import Talk
 from monitors.probes.transfer import Result

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Phases, Reason
+from monitors.probes.base import Phases
 from monitors.probes.ends import moment
 from monitors.probes.kinds import Connect, Finding, Request
+from monitors.probes.reasons import Reason
 from monitors.probes.route import Proxy
 from monitors.probes.transfer import (
     MAX_HEADERS,
@@ -75,6 +76,11 @@ ERRNOS = {
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _SELF_SIGNED = frozenset({18, 19})
 _NAME_ERRORS = frozenset({0, 1, 62, 64})  # 0 and 1: the chain was not at fault, so it was the name
+
+NO_PINGS = (
+    "This region may not send pings. On its machine run: sysctl -w net.ipv4.ping_group_range='0 2147483647', "
+    "or give the worker the capability NET_RAW"
+)
 
 
 def explain(request: Request, result: Result, timeout_ms: int) -> Finding:

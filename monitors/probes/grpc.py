@@ -5,9 +5,10 @@ Asked is `grpc.health.v1.Health/Check`: about the whole server, or about one of 
 
 from django import forms
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.kinds import Answer, Finding, Request, Steps
 from monitors.probes.options import TextField, certificate_days
+from monitors.probes.reasons import Reason
 from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import URL, Guard, UrlError, check_url
 

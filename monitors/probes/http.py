@@ -12,13 +12,14 @@ from http import HTTPStatus
 from typing import Any
 
 from monitors.probes.assertions import AnswerOptions, check_head, judged
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.content import wants_body
 from monitors.probes.failures import describe
 from monitors.probes.http_exchange import REDIRECTS, first_request, follow, follow_signed_in
 from monitors.probes.http_request import FAMILIES, SECRETS, RequestOptions
 from monitors.probes.kinds import Answer, Compute, Finding, Request, Steps
 from monitors.probes.options import certificate_days, parse_statuses
+from monitors.probes.reasons import Reason
 from monitors.probes.route import Family
 from monitors.probes.waiting import asked_to_wait
 from uptime.lib.net import Guard, check_url

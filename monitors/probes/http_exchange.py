@@ -6,12 +6,13 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.failures import describe, proxy_refusal
 from monitors.probes.http_request import MAX_REDIRECTS, METHODS, form_fields
 from monitors.probes.kinds import Answer, Finding, Request
 from monitors.probes.oauth import Client, Tokens, basic, is_token, read_token, token_request
 from monitors.probes.options import check_header
+from monitors.probes.reasons import Reason
 from monitors.probes.route import Family, Route, check_proxy
 from uptime.lib.net import URL, BlockedAddressError, Guard, UrlError, check_url, redirect_url
 

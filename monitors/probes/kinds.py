@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeGuard, cast
 
 from monitors.domain.slots import Ms
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.options import OptionsForm
+from monitors.probes.reasons import Reason
 from monitors.probes.route import Proxy, Route
 from uptime.lib.net import URL, Guard
 from uptime.lib.registry import Registry

@@ -6,9 +6,10 @@ from typing import Any
 
 from django import forms
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.kinds import Connect, Finding, Receive, Secure, Send, TalkError
 from monitors.probes.options import certificate_days
+from monitors.probes.reasons import Reason
 from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import Endpoint, Guard, check_endpoint
 

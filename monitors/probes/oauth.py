@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlencode
 
-from monitors.probes.base import Reason
 from monitors.probes.failures import describe
 from monitors.probes.kinds import Answer, Finding, Request
+from monitors.probes.reasons import Reason
 from monitors.probes.route import Route
 from uptime.lib.net import URL
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from django import forms
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.kinds import Connect, Finding, Receive, Send, Steps, TalkError
+from monitors.probes.reasons import Reason
 from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import Guard, check_name
 

@@ -7,26 +7,24 @@ and timing. Whatever goes wrong in here ends this check as NODATA and disturbs n
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import wraps
-from typing import Any, TypeVar
 
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
-from monitors.probes.aside import Aside, Job
-from monitors.probes.base import Check, Outcome, Phases, Reason
-from monitors.probes.evidence import Memory, Seen, gather, told
+from monitors.probes.aside import Job
+from monitors.probes.base import Check, Outcome, Phases
+from monitors.probes.evidence import Seen, gather, told
 from monitors.probes.failures import denied_address, explain, explain_name, explain_silence, explain_timeout, told_of
 from monitors.probes.kinds import KINDS, Compute, Connect, Finding, Request, Steps, TalkError, Talking, is_probed
+from monitors.probes.reasons import Reason
 from monitors.probes.route import of_family, usable
-from monitors.probes.talk import Talk, Talks
+from monitors.probes.talk import Talk
 from monitors.probes.thresholds import weighed
-from monitors.probes.transfer import Result, Transfer, Transfers
-from uptime.lib.loop import Loop, Timer
-from uptime.lib.net import BlockedAddressError, Guard, UrlError, is_address
+from monitors.probes.tools import Tools, accounted, excused
+from monitors.probes.transfer import Result, Transfer
+from uptime.lib.loop import Timer
+from uptime.lib.net import BlockedAddressError, UrlError, is_address
 from uptime.lib.registry import UnknownKindError
-from uptime.lib.resolver import Lookup, Resolution, Resolver
+from uptime.lib.resolver import Lookup, Resolution
 
 log = logging.getLogger(__name__)
 
@@ -35,41 +33,9 @@ START_STEP_S = 0.005  # checks that are due within it start together: to wake up
 RETRY_PAUSE_S = 1.0
 RETRY_LEAST_S = 1.0  # must remain after the pause
 MAX_ATTEMPTS = 2
-STANDSTILL_S = 1.0  # past a deadline; an engine that is merely busy is later by some hundredths
 FINAL = frozenset(
     {Reason.RATE_LIMITED, Reason.BLOCKED, Reason.BLOCKED_ADDRESS, Reason.BAD_CHECK}
 )  # another attempt is no use
-
-F = TypeVar("F", bound=Callable[..., None])
-
-
-@dataclass(slots=True)
-class Tools:
-    """What all runs of an engine share."""
-
-    loop: Loop
-    resolver: Resolver
-    transfers: Transfers
-    talks: Talks
-    aside: Aside
-    guard: Guard
-    memory: Memory
-    finished: "Callable[[Run, Outcome], None]"
-
-
-def accounted(method: F) -> F:
-    """An exception must not leave a check without an outcome."""
-
-    @wraps(method)
-    def wrapped(run: "Run", *arguments: Any) -> None:
-        try:
-            method(run, *arguments)
-        except Exception as error:
-            log.exception("the check of monitor %s failed in %s", run.check.monitor, method.__name__)
-            run.finish(Finding(Reason.LOCAL_ERROR, f"Internal error: {type(error).__name__}"))
-            run._drop()
-
-    return wrapped  # type: ignore[return-value]
 
 
 class Run:
@@ -150,7 +116,7 @@ class Run:
 
     def abort(self, reason: Reason) -> None:
         """End the check now, whatever it is at."""
-        self._drop()
+        self.drop()
         self.finish(Finding(reason))
 
     @accounted
@@ -282,7 +248,6 @@ class Run:
         if not self._over:
             self._step(result)
 
-    # Conversations of the kind's own ------------------------------------------------------------------------------
     def _talk_to(self, request: Connect, addresses: tuple[str, ...]) -> None:
         if request.nameserver is None:
             places = [(address, request.port) for address in addresses]
@@ -360,7 +325,7 @@ class Run:
             self._give_up(TalkError(explain_timeout(self._request, result, self.check.timeout_ms)))
         elif self._lookup:
             lookup = self._lookup
-            self._drop()
+            self.drop()
             self._phases += Phases(dns=_span(self._step_began))
             silence = explain_silence(lookup.host, lookup.resolver_is_alive, self.check.timeout_ms)
             self._give_up(TalkError(silence))
@@ -370,12 +335,12 @@ class Run:
     def _give_up_computing(self, job: Job) -> Finding:
         """What we did not find out in time is no fault of the target, which has answered."""
         begun, what = job.begun, job.compute.what
-        self._drop()
+        self.drop()
         if begun:
             return Finding(Reason.BAD_CHECK, f"{what} was not done when the time was up: simplify the settings")
         return Finding(Reason.LOCAL_ERROR, f"{what} did not come to its turn: this region has too much to compute")
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         if self._job:
             self._tools.aside.cancel(self._job)
             self._job = None
@@ -399,8 +364,7 @@ class Run:
             self._steps.close()
         if isinstance(self._request, Request) and self._request.said_of:
             finding = told_of(self._request, finding)
-        check = self.check
-        finding = weighed(check.options, self._excused(finding), self._response_ms)
+        check, finding = self.check, weighed(self.check.options, excused(finding, self._deadline), self._response_ms)
         reason = finding.reason
         outcome = Outcome(
             monitor=check.monitor,
@@ -422,13 +386,6 @@ class Run:
         if self._tools.memory.keeps(check, outcome.vote, self._seen.wanted):
             outcome.evidence = gather(check, self._seen, outcome, self._tools.guard, finding.evidence)
         self._tools.finished(self, outcome)
-
-    def _excused(self, finding: Finding) -> Finding:
-        """A failure that is found long past the deadline is ours: this process stood still, and so did nobody else."""
-        over_s = time.monotonic() - self._deadline if self._deadline else 0.0
-        if over_s < STANDSTILL_S or finding.reason is None or finding.reason.vote is not Vote.DOWN:
-            return finding
-        return Finding(Reason.LOCAL_ERROR, f"This region's worker stood still for {over_s:.0f} s")
 
 
 def _step_after(moment: float) -> float:

@@ -2,8 +2,7 @@
 
 Everything waits on the engine's loop, so a target that hangs costs a socket until its timeout, never a thread and
 never another check's time. Only addresses that were checked are connected to, and the guard is asked about each once
-more at the moment the socket is made. What is heard is bounded; nothing is remembered from one conversation to the
-next.
+more at the moment the socket is made. What is heard is bounded, and nothing of it is remembered for the next one.
 """
 
 import os
@@ -15,11 +14,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from monitors.domain.slots import Ms
-from monitors.probes.base import Phases, Reason
+from monitors.probes.base import Phases
 from monitors.probes.certificates import explain_handshake, in_words, presented, trust_in
 from monitors.probes.ends import first_end_of
-from monitors.probes.failures import explain_errno
+from monitors.probes.failures import NO_PINGS, explain_errno
 from monitors.probes.kinds import Connect, Finding, Receive, Secure, Secured, Send, TalkError, Talking
+from monitors.probes.reasons import Reason
 from uptime.lib.loop import READ, WRITE, Loop, Timer
 from uptime.lib.net import Guard
 
@@ -29,10 +29,6 @@ MAX_SAID = 4096  # bytes of it that are remembered: a thousand characters
 MAX_STEPS = 10_000  # of a conversation: a megabyte of tiny messages would keep the loop busy for seconds
 STAGGER_S = 0.25  # until the next address is tried beside one that is silent (RFC 8305, 5)
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-NO_PINGS = (
-    "This region may not send pings. On its machine run: sysctl -w net.ipv4.ping_group_range='0 2147483647', "
-    "or give the worker the capability NET_RAW"
-)
 
 Told = Callable[[object], None]  # what a step is answered with; TalkError when it failed
 

@@ -5,9 +5,10 @@ UP is a connection, and, where `expect` is set, an answer that contains it. `sen
 
 from django import forms
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.kinds import Connect, Finding, Receive, Send, Steps, TalkError
 from monitors.probes.options import WordsField, unescape
+from monitors.probes.reasons import Reason
 from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import Guard, UrlError, check_endpoint, check_words
 

@@ -9,9 +9,10 @@ from typing import Any
 from django import forms
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import MAX_TIMEOUT_MS, Reason
+from monitors.probes.base import MAX_TIMEOUT_MS
 from monitors.probes.kinds import Finding
 from monitors.probes.options import OptionsForm
+from monitors.probes.reasons import Reason
 
 
 class ProbedOptions(OptionsForm):

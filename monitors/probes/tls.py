@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 from django import forms
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.certificates import facts
 from monitors.probes.failures import span
 from monitors.probes.kinds import Connect, Finding, Secure, Secured, Steps, TalkError
 from monitors.probes.mail import imap_starttls, pop_starttls, smtp_starttls
 from monitors.probes.options import TextField, certificate_days
+from monitors.probes.reasons import Reason
 from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import Guard, UrlError, check_endpoint, check_host
 

@@ -6,9 +6,10 @@ answer, and, where `expect` is set, one that contains it.
 
 from django import forms
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.kinds import Connect, Finding, Receive, Send, Steps
 from monitors.probes.options import WordsField, unescape
+from monitors.probes.reasons import Reason
 from monitors.probes.tcp import quoted
 from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import DATAGRAM_PORTS, Endpoint, Guard, check_endpoint

@@ -11,9 +11,10 @@ from typing import Any
 
 from django import forms
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.kinds import Connect, Finding, Receive, Secure, Send, Steps, TalkError
 from monitors.probes.options import HeadersField, TextField, certificate_days, check_header
+from monitors.probes.reasons import Reason
 from monitors.probes.tcp import quoted
 from monitors.probes.thresholds import ProbedOptions
 from uptime.lib.net import URL, Guard, check_url

@@ -18,7 +18,8 @@ from monitors.domain.pace import Grid
 from monitors.domain.slots import Ms, lateness
 from monitors.domain.verdict import Vote
 from monitors.models import ExtraSlot, Gap, Monitor, Region, Round, Schedule, Tick, WhenBlind
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
+from monitors.probes.reasons import Reason
 from monitors.services import buckets, paces
 from monitors.times import from_ms, to_ms
 

@@ -16,7 +16,8 @@ from monitors.domain.group import DEPTH, Member, status
 from monitors.domain.verdict import Status, Vote
 from monitors.judged.group import demand
 from monitors.models import GroupMember, Monitor, State
-from monitors.probes.base import MAX_DETAIL, Reason
+from monitors.probes.base import MAX_DETAIL
+from monitors.probes.reasons import Reason
 from monitors.services.changes import StatusChange, move
 from monitors.services.judging import lock_states
 from monitors.services.record import Recorded

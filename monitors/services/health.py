@@ -15,7 +15,7 @@ from monitors.domain import region_health as rules
 from monitors.domain.region_health import Canary, Comparison, Impairment, Seen, Trouble
 from monitors.domain.verdict import Vote
 from monitors.models import Monitor, Region, RegionTrouble, RegionWorker, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services.regions import hearing
 from monitors.times import from_ms, to_ms
 

@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from monitors.domain import pace
 from monitors.domain import verdict as rules
+from monitors.domain.change import Change
 from monitors.domain.pace import Grid, Wish
 from monitors.domain.slots import Ms
-from monitors.domain.verdict import Change, Status, Vote
+from monitors.domain.verdict import Status, Vote
 from monitors.models import ExtraSlot, Gap, Monitor, Pace, Region, Round, Schedule, State
 from monitors.services import paces
 from monitors.services.changes import StatusChange, move

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from monitors.domain.slots import Ms, next_slot
 from monitors.models import Gap, State, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services.dispatch import nodata_tick
 from monitors.services.judging import SETTLE_MS, Case, judge_cases, load_cases, lock_states
 from monitors.services.record import Recorded

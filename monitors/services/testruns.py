@@ -15,7 +15,8 @@ from django.db import DataError, transaction
 
 from accounts.models import Team
 from monitors.models import Monitor, Region, TestAnswer, TestRun
-from monitors.probes.base import Check, Outcome, Reason
+from monitors.probes.base import Check, Outcome
+from monitors.probes.reasons import Reason
 from monitors.times import to_ms
 
 logger = logging.getLogger(__name__)

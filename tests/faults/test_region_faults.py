@@ -8,7 +8,8 @@ import pytest
 from celery import signature
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Outcome, Reason
+from monitors.probes.base import Outcome
+from monitors.probes.reasons import Reason
 from monitors.times import now_ms
 from tests.faults.stack import SIZE
 from tests.faults.voice import RESULTS, Voice

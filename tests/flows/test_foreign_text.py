@@ -14,8 +14,9 @@ from incidents import services as incidents
 from incidents.models import Incident
 from monitors.domain.slots import grid
 from monitors.models import DeadLetter, Tick
-from monitors.probes.base import Outcome, Reason
+from monitors.probes.base import Outcome
 from monitors.probes.engine import Engine
+from monitors.probes.reasons import Reason
 from monitors.services import edit
 from monitors.times import now_ms
 from tests.certificates import authority, issue, served

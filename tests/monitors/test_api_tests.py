@@ -5,7 +5,8 @@ from django.utils import timezone
 
 from monitors.models import Monitor
 from monitors.models import TestRun as Run
-from monitors.probes.base import Phases, Reason
+from monitors.probes.base import Phases
+from monitors.probes.reasons import Reason
 from monitors.services import testruns
 from tests.factories import make_heartbeat, make_monitor, make_region, make_test_run, make_user, team_of
 from tests.monitors.services.test_testruns import said

@@ -10,8 +10,8 @@ from django.utils import timezone
 from incidents.models import Incident
 from monitors.masks import MASK
 from monitors.models import Evidence, Region, Tick
-from monitors.probes.base import Reason
 from monitors.probes.engine import Engine
+from monitors.probes.reasons import Reason
 from monitors.services.partitions import ensure_partitions
 from monitors.services.record import record
 from monitors.times import now_ms, to_ms

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from monitors.probes.base import Reason
 from monitors.probes.kinds import KINDS, probed_kinds
+from monitors.probes.reasons import Reason
 from monitors.reference import checks_page
 from tests.monitors.test_forms import Knock
 

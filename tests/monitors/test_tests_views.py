@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitors.models import Monitor, Region
 from monitors.models import TestRun as Run
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import edit, testruns
 from monitors.times import now_ms
 from tests.factories import make_heartbeat, make_monitor, make_region, make_test_run, make_user, team_of

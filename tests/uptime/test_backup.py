@@ -26,7 +26,7 @@ from incidents import services as incidents
 from incidents.models import Incident
 from monitors.domain.slots import next_slot
 from monitors.models import DeadLetter, Monitor, Pulse, Region, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import partitions
 from tests.factories import PASSWORD
 from tests.helpers import wait_until

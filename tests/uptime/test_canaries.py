@@ -2,8 +2,9 @@
 
 import pytest
 
-from monitors.probes.base import Outcome, Reason, Vote
+from monitors.probes.base import Outcome, Vote
 from monitors.probes.engine import Engine
+from monitors.probes.reasons import Reason
 from tests.helpers import free_port, wait_until
 from tests.servers import Target, answer
 from uptime.canaries import Canaries, parse

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from uptime import environment
 from uptime.metrics import METRICS
 from uptime.pipeline import flow, storage

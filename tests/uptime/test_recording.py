@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from monitors.models import DeadLetter, Pulse, Region, RegionWorker, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import pulses, regions
 from monitors.times import now_ms, to_ms
 from tests.monitors.services.cast import claimed, make_watched, outcome

@@ -6,7 +6,7 @@ from celery.contrib.testing.worker import start_worker
 from django.conf import settings
 
 from monitors.models import DeadLetter, Pulse, Region, RegionWorker, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import regions
 from monitors.times import now_ms
 from tests.helpers import wait_until

@@ -18,7 +18,7 @@ from monitors.models import (
     Round,
     Tick,
 )
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.queries_tests import progress
 from monitors.services import partitions, pulses, regions
 from monitors.services.testruns import Trial

@@ -22,7 +22,7 @@ from monitors.models import (
     Schedule,
     State,
 )
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import partitions, regions
 
 COUNTED = 10_000  # rows counted of a list that may grow without end

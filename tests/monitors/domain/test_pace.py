@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitors.domain import pace, slots
+from monitors.domain.change import Change
 from monitors.domain.pace import Grid, Pace, Wish, every_nth, not_before
-from monitors.domain.verdict import Change
 from tests import verdict_spec as spec
 from tests.monitors.domain.worlds import MONITOR, START, Watched, examples
 

@@ -11,8 +11,8 @@ import pytest
 from monitors.domain.verdict import Vote
 from monitors.probes import aside, aside_worker
 from monitors.probes.aside import Aside
-from monitors.probes.base import Reason
 from monitors.probes.kinds import Compute, TalkError
+from monitors.probes.reasons import Reason
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of
 from tests.monitors.probes.test_content import options

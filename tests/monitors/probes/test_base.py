@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import MAX_DETAIL, Check, Outcome, Phases, Reason, printable
+from monitors.probes.base import MAX_DETAIL, Check, Outcome, Phases, printable
+from monitors.probes.reasons import Reason
 
 BIG = st.integers(min_value=1, max_value=2**63 - 1)
 TIMES = st.integers(min_value=0, max_value=253_402_300_799_999)

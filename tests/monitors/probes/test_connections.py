@@ -9,7 +9,7 @@ import time
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.probes.transfer import MAX_BODY
 from tests.servers import (
     Server,

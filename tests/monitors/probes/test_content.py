@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.probes.base import Reason
 from monitors.probes.content import QUICK_JSON, Content, is_quick, judge, same
 from monitors.probes.expressions import ExpressionError, finder, pattern, plain_path
 from monitors.probes.grammar import parse
+from monitors.probes.reasons import Reason
 
 DOCUMENT = {
     "status": "ok",

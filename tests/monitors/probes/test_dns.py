@@ -3,8 +3,8 @@
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.dns import KIND, TYPES, Options, judge, normal
+from monitors.probes.reasons import Reason
 from tests.servers import SILENT, NameServer, Server, silent, turns
 from uptime.lib.net import STRICT, UrlError
 from uptime.lib.resolver import Names

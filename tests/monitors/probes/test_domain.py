@@ -8,8 +8,8 @@ import pytest
 
 from monitors.domain.verdict import Vote
 from monitors.probes import domain
-from monitors.probes.base import Reason
 from monitors.probes.domain import KIND, Memory, judge
+from monitors.probes.reasons import Reason
 from monitors.probes.registries import Registration
 from tests.servers import Server, Target, answer, drip, hang, redirect, tripwire
 from uptime.lib.net import UrlError

@@ -8,9 +8,10 @@ import pytest
 import trustme
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import MAX_TIME, Reason
+from monitors.probes.base import MAX_TIME
 from monitors.probes.ends import first_end, first_end_of, moment
 from monitors.probes.options import DaysField
+from monitors.probes.reasons import Reason
 from tests.servers import Server, Target, answer, hang, redirect, silent
 
 HOUR_MS = 3_600_000

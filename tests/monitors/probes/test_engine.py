@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.engine import Engine
 from monitors.probes.kinds import KINDS, Finding, Request
+from monitors.probes.reasons import Reason
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of, now_ms
 from tests.servers import SILENT, NameServer, Target, answer, hang, redirect, reset, slow, turns

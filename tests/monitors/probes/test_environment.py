@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.kinds import probed_kinds
+from monitors.probes.reasons import Reason
 from tests.certificates import Pki, authority
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of

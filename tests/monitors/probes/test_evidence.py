@@ -11,8 +11,9 @@ from monitors.domain.keeping import AGAIN_MS, GOOD_MS
 from monitors.domain.verdict import Vote
 from monitors.masks import MASK
 from monitors.probes import evidence
-from monitors.probes.base import MAX_EVIDENCE, Outcome, Reason
+from monitors.probes.base import MAX_EVIDENCE, Outcome
 from monitors.probes.evidence import Memory, fitted
+from monitors.probes.reasons import Reason
 from tests.monitors.probes.conftest import check_of
 from tests.servers import NameServer, Server, Target, answer, hang, raw, redirect
 from uptime.lib.resolver import Names

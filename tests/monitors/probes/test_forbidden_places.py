@@ -11,8 +11,8 @@ import pytest
 from django import forms
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.kinds import probed_kinds
+from monitors.probes.reasons import Reason
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of
 from tests.servers import NameServer, Server, Target, turns

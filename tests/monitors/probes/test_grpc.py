@@ -3,8 +3,8 @@
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.grpc import KIND, PATH, Options
+from monitors.probes.reasons import Reason
 from tests.servers import Server, answer, silent
 from tests.servers import Target as Website
 from uptime.lib.net import UrlError

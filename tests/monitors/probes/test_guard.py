@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.probes.transfer import Transfers
 from tests.servers import NameServer, Target, answer, redirect, tripwire, turns
 from tests.ssrf_cases import MUST_DENY, SPELLINGS, as_host

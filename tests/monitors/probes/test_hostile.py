@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from monitors.probes import failures, route
-from monitors.probes.base import Phases, Reason
+from monitors.probes.base import Phases
 from monitors.probes.content import Content
 from monitors.probes.kinds import Request
+from monitors.probes.reasons import Reason
 from monitors.probes.route import MAX_ADDRESSES, usable
 from monitors.probes.transfer import Result
 from tests.servers import Target, answer

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of, now_ms
 from tests.prober_process import ProberProcess

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from tests.certificates import Pki, huge_key, issue, served, spoiled, weakened
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of
 from tests.servers import Server, Target, answer, redirect, silent, slow

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.kinds import Answer, Finding
 from monitors.probes.oauth import MAX_ANSWER, MOST_KEPT_S, UNSTATED_S, Client, Token, Tokens, read_token
+from monitors.probes.reasons import Reason
 from tests.servers import Target, answer, hang, redirect
 from uptime.lib.net import check_url
 

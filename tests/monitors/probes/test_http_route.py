@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from tests.helpers import free_port
 from tests.monitors.probes.test_grpc import (
     ACK,

@@ -7,13 +7,14 @@ from django.forms import BooleanField
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
 from monitors.probes.content import Content
 from monitors.probes.failures import describe
 from monitors.probes.http import KIND, Options, evaluate
 from monitors.probes.http_request import MAX_REDIRECTS
 from monitors.probes.kinds import KINDS, Answer
 from monitors.probes.options import MAX_HEADERS, parse_statuses, statuses_text
+from monitors.probes.reasons import Reason
 from uptime.lib.net import STRICT, Guard, UrlError
 
 HTML = [("content-type", "text/html; charset=utf-8")]

@@ -4,8 +4,8 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.kinds import KINDS, Connect, Receive, Secure
+from monitors.probes.reasons import Reason
 from tests.helpers import free_port
 from tests.monitors.probes.conftest import check_of
 from tests.servers import Server, silent

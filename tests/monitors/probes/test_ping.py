@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from monitors.domain.verdict import Vote
 from monitors.probes import talk
-from monitors.probes.base import Reason
 from monitors.probes.ping import KIND, Options, _checksum, _echo, judge
+from monitors.probes.reasons import Reason
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of
 from tests.servers import NameServer

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.kinds import KINDS, Connect, Finding, Receive, Secure, Send, TalkError
+from monitors.probes.reasons import Reason
 from tests.helpers import wait_until
 from tests.monitors.probes.conftest import check_of
 from tests.servers import NameServer, Server, Target, silent, tripwire

@@ -4,8 +4,8 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.options import WordsField, unescape
+from monitors.probes.reasons import Reason
 from monitors.probes.tcp import KIND, Options
 from tests.servers import Server, silent, tripwire
 from uptime.lib.net import DENIED_PORTS, SERVICE_PORTS, STRICT, Guard, UrlError

@@ -3,8 +3,8 @@
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.kinds import Finding, probed_kinds
+from monitors.probes.reasons import Reason
 from monitors.probes.thresholds import ProbedOptions, weighed
 from tests.servers import Target, answer, slow
 

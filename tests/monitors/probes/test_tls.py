@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
 from monitors.probes.certificates import facts
 from monitors.probes.kinds import Secured
+from monitors.probes.reasons import Reason
 from monitors.probes.tls import KIND, Options, judge
 from tests.monitors.probes.test_mail import STARTTLS, scripted
 from tests.servers import Server, silent

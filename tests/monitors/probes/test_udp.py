@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.probes.udp import KIND, Options
 from uptime.lib.net import UrlError
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.probes.base import Reason
 from monitors.probes.kinds import Answer, Finding
+from monitors.probes.reasons import Reason
 from monitors.probes.waiting import asked_to_wait, retry_after
 
 NOW = datetime(1994, 11, 6, 8, 47, 37, tzinfo=UTC)

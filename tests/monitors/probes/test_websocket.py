@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from monitors.domain.verdict import Vote
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.probes.websocket import CLOSE, GUID, KIND, PING, PONG, TEXT
 from tests.servers import Server, read_request, silent
 from uptime.lib.net import UrlError

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from monitors.domain.verdict import Vote
 from monitors.models import Monitor, Region, Schedule, State
-from monitors.probes.base import Check, Outcome, Phases, Reason
+from monitors.probes.base import Check, Outcome, Phases
+from monitors.probes.reasons import Reason
 from monitors.services import dispatch, edit
 from monitors.services.record import Recorded, record
 from monitors.times import Ms, from_ms, now_ms

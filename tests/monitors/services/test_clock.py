@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from monitors.domain.slots import grid, next_slot
 from monitors.models import Gap, Region, RegionWorker, Round, Schedule, StatusInterval, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import clock, edit
 from monitors.services.regions import beacon
 from monitors.times import from_ms, now_ms, to_ms

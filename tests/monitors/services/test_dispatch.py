@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 
 from monitors.domain.slots import grid, next_slot
 from monitors.models import ExtraSlot, Gap, Region, Round, Schedule, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import dispatch
 from monitors.services.edit import check_now, pause
 from monitors.times import from_ms, now_ms, to_ms

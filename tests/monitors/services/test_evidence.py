@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from monitors.domain.keeping import AGAIN_MS, FIRST
 from monitors.models import DeadLetter, Evidence, Region, Tick
-from monitors.probes.base import MAX_EVIDENCE, Outcome, Reason
+from monitors.probes.base import MAX_EVIDENCE, Outcome
+from monitors.probes.reasons import Reason
 from monitors.services import edit, evidence
 from monitors.times import from_ms
 from tests.monitors.services.cast import make_watched, outcome, settle, take

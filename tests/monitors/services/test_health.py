@@ -8,7 +8,7 @@ from incidents import services as incidents
 from incidents.models import Incident
 from monitors.domain.slots import grid
 from monitors.models import Monitor, Pulse, Region, RegionTrouble, RegionWorker, Schedule, State, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import health
 from monitors.services.regions import RESULTS_PULSE
 from monitors.times import from_ms, now_ms, to_ms

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from monitors.domain.slots import grid, next_slot
 from monitors.models import ExtraSlot, Gap, Pace, Pulse, Region, RegionWorker, Schedule, State, Status, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import edit
 from monitors.services.regions import RESULTS_PULSE
 from monitors.services.sweep import sweep

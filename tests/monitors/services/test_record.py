@@ -11,7 +11,7 @@ from incidents import services as incidents
 from incidents.models import Incident, Transition
 from monitors.domain.slots import grid
 from monitors.models import DeadLetter, ExtraSlot, Round, StatusInterval, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import edit
 from monitors.times import from_ms, now_ms, to_ms
 from tests.monitors.services.cast import claimed, make_watched, outcome, settle, state_of, take

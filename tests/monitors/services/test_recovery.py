@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from monitors.domain.slots import next_slot
 from monitors.models import Gap, Region, Schedule, State, StatusInterval, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import edit, judging, regions, sweep
 from monitors.services.regions import Hearing, Sign, beacon, heard, hearing
 from monitors.times import from_ms, now_ms, to_ms

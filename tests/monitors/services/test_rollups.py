@@ -11,7 +11,8 @@ from django.utils import timezone
 from monitors.domain.histogram import count, unpack
 from monitors.models import DayRollup, FiveMinuteRollup, HourRollup, Monitor, RolledUp, State, Tick
 from monitors.models.levels import PHASES
-from monitors.probes.base import Phases, Reason
+from monitors.probes.base import Phases
+from monitors.probes.reasons import Reason
 from monitors.services import edit, partitions, rollups
 from monitors.services.rollups import roll_up
 from monitors.times import to_ms

@@ -22,7 +22,7 @@ from monitors.models import (
     State,
     StatusInterval,
 )
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import judging, paces, partitions
 from monitors.services import sweep as sweeping
 from monitors.services.regions import RESULTS_PULSE

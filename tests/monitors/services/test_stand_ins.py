@@ -6,7 +6,7 @@ from incidents import services as incidents
 from incidents.models import Incident
 from monitors.domain.slots import next_slot
 from monitors.models import Region, RegionTrouble, Round, Schedule, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.times import Ms, from_ms, now_ms
 from tests.factories import make_region
 from tests.monitors.services.cast import claimed, make_watched, outcome, settle, state_of, take

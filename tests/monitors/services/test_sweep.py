@@ -9,7 +9,7 @@ from django.utils import timezone
 from incidents.models import Incident
 from monitors.domain.slots import grid
 from monitors.models import Gap, Pulse, Region, RegionWorker, State, StatusInterval, Tick
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services.judging import SETTLE_MS
 from monitors.services.regions import RESULTS_PULSE
 from monitors.services.sweep import sweep

@@ -11,7 +11,8 @@ from django.utils import timezone
 from monitors.models import DeadLetter, ExtraSlot, Region, Round, State, Tick
 from monitors.models import TestAnswer as Answer
 from monitors.models import TestRun as Run
-from monitors.probes.base import Check, Reason
+from monitors.probes.base import Check
+from monitors.probes.reasons import Reason
 from monitors.queries_tests import progress
 from monitors.services import testruns
 from monitors.services.testruns import TooManyTestsError, Trial

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from incidents.models import Transition
 from monitors.models import ArchivedDay, DeadLetter, Gap, Region, RegionTrouble, RegionWorker, Schedule, State
-from monitors.probes.base import Reason
+from monitors.probes.reasons import Reason
 from monitors.services import pulses
 from tests.helpers import free_port
 from tests.monitors.services.cast import make_watched
