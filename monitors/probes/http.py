@@ -33,6 +33,7 @@ CHALLENGES: dict[str, str | None] = {
 
 
 class Options(AnswerOptions, RequestOptions):
+    rare = RequestOptions.rare | AnswerOptions.rare | {"assertions"}
     certificate_days = certificate_days()
 
     def clean(self) -> dict[str, Any]:

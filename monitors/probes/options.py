@@ -53,7 +53,8 @@ class OptionsForm(forms.Form):
 
     def is_usual(self, name: str) -> bool:
         """Whether a clean option has the value of somebody who chose nothing."""
-        return bool(self.cleaned_data[name] == (self.fields[name].initial or ""))
+        value, usual = self.cleaned_data[name], self.fields[name].initial
+        return bool(value == usual or not (value or usual))
 
     def choose_from(self, monitors: Callable[[], Iterable[tuple[int, str]]]) -> None:
         """Let fields offer the monitors of the team, (id, name); most kinds need none of them."""

@@ -14,9 +14,13 @@ from monitors.probes.kinds import Finding
 from monitors.probes.options import OptionsForm
 from monitors.probes.reasons import Reason
 
+LIMITS = ("degraded_above_ms", "down_above_ms", "upside_down")
+
 
 class ProbedOptions(OptionsForm):
     """The base of the options of what is asked, and answers in some time."""
+
+    rare = frozenset(LIMITS)
 
     degraded_above_ms = forms.IntegerField(
         label="Degraded above, in ms",
@@ -49,9 +53,6 @@ class ProbedOptions(OptionsForm):
                 if cleaned.get(name):
                     self.add_error(name, "An upside-down monitor is to fail, however fast. Clear this, or that.")
         return cleaned
-
-
-LIMITS = tuple(ProbedOptions.base_fields)
 
 
 def weighed(options: Mapping[str, Any], finding: Finding, response_ms: float | None) -> Finding:

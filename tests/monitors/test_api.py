@@ -15,6 +15,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from monitors.masks import MASK
 from monitors.models import Monitor
 from monitors.probes.kinds import KINDS
+from monitors.probes.thresholds import LIMITS
 from monitors.serializers import HTTP_TYPES
 from tests.factories import PASSWORD, make_monitor, make_region, make_user, team_of
 from tests.monitors.test_forms import HOSTS, Knock
@@ -673,7 +674,7 @@ def test_a_kind_added_later_is_in_the_api_by_itself(caller, local, knock):
     body = {"monitor_type": "knock", "url": "door 7", "knocks": 5, "loud": False, "phrase": "open sesame"}
     data = made(caller.create(**body))
     found = data["attributes"]
-    assert set(found) == RECORDED | OURS | {"knocks", "loud", "phrase"}
+    assert set(found) == RECORDED | OURS - {"assertions", *LIMITS} | {"knocks", "loud", "phrase"}
     assert {name: found[name] for name in body} == {**body, "phrase": f"{MASK}same"}
     assert found["http_method"] is None
     changed = caller.change(data["id"], knocks=6, pronounceable_name="Door").json()["data"]["attributes"]

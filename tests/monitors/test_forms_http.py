@@ -59,7 +59,7 @@ def wrong(user, instance=None, **given):
 def test_what_nobody_chose_is_not_carried_by_every_check(alice):
     stored = saved(form_of(alice)).options
     assert set(stored) == {
-        "method", "follow_redirects", "verify_tls", "expected_status", "keyword", "keyword_mode"
+        "method", "follow_redirects", "verify_tls", "expected_status", "keyword", "keyword_mode", "certificate_days"
     }  # fmt: skip
 
 
