@@ -1,0 +1,38 @@
+"""What Twilio asks and tells us: what became of a message, what a call is to say, and which key was pressed.
+
+Every request is signed with the auth token of the channel the message went through; one that is not gets nothing."""
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from alerts.channels.twilio import is_signed
+from alerts.models import Delivery
+from alerts.services import calling_back
+
+
+@csrf_exempt  # the signature is the proof; no cookie is read
+@require_POST
+def status(request, key):
+    """Message statuses (MessageStatus, MessageSid) and those of calls (CallStatus, CallSid)."""
+    delivery, said = _delivery(request, key), request.POST
+    code = said.get("ErrorCode", "")
+    calling_back.report(
+        delivery,
+        (said.get("MessageStatus") or said.get("CallStatus") or "")[:40],
+        (said.get("MessageSid") or said.get("CallSid") or "")[:200],
+        f"error {code}"[:60] if code else "",
+    )
+    return HttpResponse(status=204)
+
+
+def _delivery(request, key) -> Delivery:
+    """The message Twilio speaks of. What is not signed by its account is as if it did not exist."""
+    related = ("team", "channel__member", "incident__monitor", "incident__acknowledged_by")
+    found = Delivery.objects.select_related(*related).filter(uuid=key).first()
+    token = (found.channel.secrets or {}).get("auth_token", "") if found and found.channel else ""
+    given, url = request.headers.get("X-Twilio-Signature", ""), settings.BASE_URL + request.get_full_path()
+    if found is None or not is_signed(given, token, url, dict(request.POST.lists())):
+        raise Http404("There is no such message.")
+    return found
