@@ -24,5 +24,7 @@ urlpatterns = [
     path("alerts/messages/<int:pk>/again", views_messages.again, name="again"),
     path("alerts/banner", views_messages.banner, name="banner"),
     path("twilio/<uuid:key>/status", views_twilio.status, name="twilio_status"),
+    path("twilio/<uuid:key>/call", views_twilio.call, name="twilio_call"),
+    path("twilio/<uuid:key>/digit", views_twilio.digit, name="twilio_digit"),
     path("unsubscribe/<str:token>", views_messages.unsubscribe, name="unsubscribe"),
 ]

@@ -4,10 +4,14 @@ Every request is signed with the auth token of the channel the message went thro
 
 from django.conf import settings
 from django.http import Http404, HttpResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from alerts.channels.twilio import is_signed
+from alerts import messages
+from alerts.channels import voice
+from alerts.channels.base import Message
+from alerts.channels.twilio import callback, is_signed
 from alerts.models import Delivery
 from alerts.services import calling_back
 
@@ -25,6 +29,44 @@ def status(request, key):
         f"error {code}"[:60] if code else "",
     )
     return HttpResponse(status=204)
+
+
+@csrf_exempt
+@require_POST
+def call(request, key):
+    """Somebody answered: what the voice reads now."""
+    return _read(_message(_delivery(request, key)))
+
+
+@csrf_exempt
+@require_POST
+def digit(request, key):
+    """A key was pressed. Any other one than that which acknowledges has it read once more."""
+    delivery = _delivery(request, key)
+    message = _message(delivery)
+    if request.POST.get("Digits") != voice.KEY:
+        return _read(message)
+    if delivery.incident_id is None:
+        return _xml(voice.reply("The key works. Goodbye."))
+    done = calling_back.acknowledge(delivery)
+    return _xml(voice.reply("You have acknowledged it. Nobody else is told. Goodbye." if done else _late(delivery)))
+
+
+def _late(delivery: Delivery) -> str:
+    delivery.incident.refresh_from_db()
+    return f"{voice.spoken(_message(delivery))} There is nothing left to acknowledge. Goodbye."
+
+
+def _message(delivery: Delivery) -> Message:
+    return messages.compose(delivery, timezone.now())
+
+
+def _read(message: Message) -> HttpResponse:
+    return _xml(voice.twiml(message, callback("twilio_digit", message)))
+
+
+def _xml(text: str) -> HttpResponse:
+    return HttpResponse(text, content_type="text/xml; charset=utf-8")
 
 
 def _delivery(request, key) -> Delivery:
