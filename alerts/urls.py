@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from alerts import views, views_messages, views_policies
+from alerts import views, views_messages, views_policies, views_twilio
 
 app_name = "alerts"
 urlpatterns = [
@@ -23,5 +23,8 @@ urlpatterns = [
     path("alerts/messages/<int:pk>/html", views_messages.message_html, name="message_html"),
     path("alerts/messages/<int:pk>/again", views_messages.again, name="again"),
     path("alerts/banner", views_messages.banner, name="banner"),
+    path("twilio/<uuid:key>/status", views_twilio.status, name="twilio_status"),
+    path("twilio/<uuid:key>/call", views_twilio.call, name="twilio_call"),
+    path("twilio/<uuid:key>/digit", views_twilio.digit, name="twilio_digit"),
     path("unsubscribe/<str:token>", views_messages.unsubscribe, name="unsubscribe"),
 ]
