@@ -1,9 +1,13 @@
 """What other apps' pages show of alerts, without these apps knowing of any."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django import template
 from django.utils import timezone
 
 from alerts import queries
+from alerts.models import Delivery
 
 register = template.Library()
 
@@ -20,6 +24,21 @@ def hearing(context, monitor):
 def untold(monitor, shell):
     """Why nobody would be told about a monitor; empty when somebody would."""
     return shell.unheard.problems(monitor)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A message, as an entry of a timeline."""
+
+    delivery: Delivery
+    at: datetime
+
+
+@register.simple_tag
+def with_messages(entries, incident):
+    """The timeline of an incident together with who was told when, in order."""
+    told = [Told(each, each.finished_at or each.due_at) for each in queries.ledger(incident)]
+    return sorted([*entries, *told], key=lambda entry: entry.at)
 
 
 @register.inclusion_tag("alerts/_ledger.html")

@@ -73,7 +73,10 @@ LOOKS = {
     "start": Look("Start", "play", "info"),
     "log": Look("Log", "info", "unknown"),
     "ignored": Look("Ignored", "circle-dashed", "unknown"),
-    "open": Look("Ongoing", "circle-x", "down"),
+    # Where an incident stands
+    "started": Look("Started", "circle-x", "down"),
+    "acknowledged": Look("Acknowledged", "user", "warn"),
+    "unconfirmed": Look("Unconfirmed", "circle-alert", "warn"),
     "resolved": Look("Resolved", "circle-check", "ok"),
 }
 
