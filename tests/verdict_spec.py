@@ -89,6 +89,7 @@ class History:
     start: int
     slots: dict = field(default_factory=dict)  # slot -> eligible regions: its own, or others that stand in for them
     log: list = field(default_factory=list)  # Heard, Swept, Looked, Doubted and Trusted
+    quiet: tuple = ()  # (from, to) of maintenance: slots in it are looked at, and nothing follows from them
 
 
 @dataclass(frozen=True)
@@ -177,11 +178,18 @@ def closings(history):
     return closed
 
 
+def is_quiet(history, slot):
+    return any(begin <= slot < end for begin, end in history.quiet)
+
+
 def changes_of_verdict(history):
     """([(kind, event time, decided at)], verdict, index after the last change), by looking back."""
     site, closed = history.site, closings(history)
     found, verdict, after = [], PENDING, 0
     for j, last in enumerate(closed):
+        if is_quiet(history, last.slot):
+            after = j + 1  # no streak leads into maintenance, or through it
+            continue
         if verdict == PENDING and last.verdict == UP:
             found.append(("started", last.slot, last.at))
             verdict, after = UP, j + 1

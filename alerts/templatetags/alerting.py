@@ -37,7 +37,8 @@ class Told:
 @register.simple_tag
 def with_messages(entries, incident):
     """The timeline of an incident together with who was told when, in order."""
-    told = [Told(each, each.finished_at or each.due_at) for each in queries.ledger(incident)]
+    incident.told = list(queries.ledger(incident))  # read once for the page
+    told = [Told(each, each.finished_at or each.due_at) for each in incident.told]
     return sorted([*entries, *told], key=lambda entry: entry.at)
 
 
@@ -45,7 +46,7 @@ def with_messages(entries, incident):
 def ledger(incident):
     """Who was told what of an incident, and what is still to come."""
     return {
-        "deliveries": queries.ledger(incident),
+        "deliveries": incident.told if hasattr(incident, "told") else queries.ledger(incident),
         "waiting": queries.waiting(incident, timezone.now()),
         "incident": incident,
     }

@@ -51,7 +51,7 @@ def test_every_history_is_judged_as_specified(history):
 @examples
 @given(histories(), st.integers(0, 60))
 def test_the_state_in_the_middle_of_a_history_is_as_specified(history, upto):
-    past = spec.History(history.site, history.start, history.slots, history.log[: upto + 1])
+    past = spec.History(history.site, history.start, history.slots, history.log[: upto + 1], history.quiet)
     watched, now = watch(past), past.log[-1].now
     verdict, streak = spec.standing(past)
     assert (watched.state.verdict, watched.state.streak) == (verdict, len(streak))

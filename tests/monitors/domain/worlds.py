@@ -73,7 +73,12 @@ class Watched:
 
     def judge(self, now: int, next_slot: int = 0) -> Judgement:
         rounds = [
-            Round(slot, self.believed(slot), None if eligible == self.policy.regions else eligible)
+            Round(
+                slot,
+                self.believed(slot),
+                None if eligible == self.policy.regions else eligible,
+                muted=spec.is_quiet(self.history, slot),
+            )
             for slot, eligible in self.slots.items()
             if slot > self.state.judged_until
         ]
@@ -156,7 +161,13 @@ def histories(draw: st.DrawFn, max_slots: int = 16, sick: bool | None = None) ->
     events = _stall(rnd, span, [*heard, *sweeps]) if stalled else [*heard, *sweeps]
     end = max([event.now for event in events], default=START) + rnd.choice([1, 200_000, 2_000_000])
     log = sorted([*events, *doubts, spec.Swept(end)], key=lambda event: event.now)
-    return spec.History(site, START, eligible, log)
+    return spec.History(site, START, eligible, log, _quiet(rnd, span) if draw(st.booleans()) else ())
+
+
+def _quiet(rnd: Random, span: int) -> tuple:
+    """A time of maintenance or two, some of which no slot falls into."""
+    moments = sorted(START + rnd.randint(-1_000, span) for _ in range(2 * rnd.randint(1, 2)))
+    return tuple(zip(moments[::2], moments[1::2], strict=True))
 
 
 def _stall(rnd: Random, span: int, events: list) -> list:
