@@ -80,12 +80,15 @@ def standing(status):
     if status == "resolved":
         return Q(resolved_at__isnull=False)
     validating = Q(monitor__state__status="validating", kind=Incident.Kind.OUTAGE)
-    return Q(resolved_at=None) & {
-        "open": Q(),
-        "validating": validating,
-        "started": Q(acknowledged_at=None) & ~validating,
-        "acknowledged": Q(acknowledged_at__isnull=False) & ~validating,
-    }[status]
+    return (
+        Q(resolved_at=None)
+        & {
+            "open": Q(),
+            "validating": validating,
+            "started": Q(acknowledged_at=None) & ~validating,
+            "acknowledged": Q(acknowledged_at__isnull=False) & ~validating,
+        }[status]
+    )
 
 
 def monitors_with_incidents(user):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from incidents import views, views_acts
+from incidents import views, views_acts, views_maintenance
 
 app_name = "incidents"
 urlpatterns = [
@@ -18,5 +18,11 @@ urlpatterns = [
     path("incidents/<int:pk>/comment", views_acts.comment, name="comment"),
     path("incidents/<int:pk>/postmortem", views_acts.postmortem, name="postmortem"),
     path("incidents/<int:pk>/delete", views_acts.delete, name="delete"),
+    path("maintenance", views_maintenance.index, name="maintenances"),
+    path("maintenance/add", views_maintenance.add, name="maintenance_add"),
+    path("maintenance/start", views_maintenance.start, name="maintenance_start"),
+    path("maintenance/<int:pk>", views_maintenance.edit, name="maintenance"),
+    path("maintenance/<int:pk>/end", views_maintenance.end, name="maintenance_end"),
+    path("maintenance/<int:pk>/delete", views_maintenance.delete, name="maintenance_delete"),
     path("acknowledge/<str:token>", views_acts.acknowledge_link, name="acknowledge_link"),
 ]

@@ -225,7 +225,9 @@ class State(models.Model):
     monitor = models.OneToOneField(Monitor, primary_key=True, on_delete=models.CASCADE)
     status = models.CharField(max_length=12, choices=STATUSES, default=Status.PENDING)
     since = models.DateTimeField(default=timezone.now)
-    maintenance_from = models.DateTimeField(null=True, help_text="Of the maintenance it is in, was in last, or is near.")
+    maintenance_from = models.DateTimeField(
+        null=True, help_text="Of the maintenance it is in, was in last, or is near."
+    )
     maintenance_until = models.DateTimeField(null=True, help_text="From this slot on it is judged as ever.")
     flapping = models.BooleanField(default=False, help_text="Goes up and down: nobody is told until it is stable.")
     # The judge's memory: monitors.domain.verdict.State

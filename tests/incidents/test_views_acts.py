@@ -35,7 +35,7 @@ def test_an_incident_goes_through_its_life_by_buttons(client, shop):
     incident = make_incident(shop)
     page = text(client.get(url("detail", incident)))
     assert "Nobody has acknowledged it yet" in page
-    assert 'formaction' not in page
+    assert "formaction" not in page
     page = text(client.post(url("acknowledge", incident), follow=True))
     assert "alice acknowledged it" in page
     page = text(client.post(url("resolve", incident), follow=True))
