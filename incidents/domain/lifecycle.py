@@ -45,15 +45,17 @@ def refusal(act: Act, *, resolved: bool, acknowledged: bool, manual: bool, anoth
     """Why `act` may not be done, as a sentence; empty where it may. `another_open`: of the same monitor and kind."""
     match act:
         case Act.ACKNOWLEDGE if resolved:
-            return "It is resolved: there is nothing left to acknowledge."
+            why = "It is resolved: there is nothing left to acknowledge."
         case Act.ACKNOWLEDGE if acknowledged:
-            return "Somebody has acknowledged it already."
+            why = "Somebody has acknowledged it already."
         case Act.RESOLVE if resolved:
-            return "It is resolved already."
+            why = "It is resolved already."
         case Act.REOPEN if not resolved:
-            return "It is open already."
+            why = "It is open already."
         case Act.REOPEN if another_open:
-            return "Its monitor has another open incident. Go on there."
+            why = "Its monitor has another open incident. Go on there."
         case Act.DELETE if not manual:
-            return "Only manual incidents can be deleted: the others are what was seen."
-    return ""
+            why = "Only manual incidents can be deleted: the others are what was seen."
+        case _:
+            why = ""
+    return why

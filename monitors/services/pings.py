@@ -12,6 +12,7 @@ import psycopg
 
 from monitors.domain import heartbeat as rules
 from monitors.domain.heartbeat import PingKind
+from monitors.domain.verdict import Status
 from monitors.judged import heartbeat as kind
 from monitors.models import Heartbeat, Monitor, Ping, State
 from monitors.services import edit, ingest

@@ -39,6 +39,7 @@ class Watched:
     """A monitor with its stored votes, judged by the domain."""
 
     def __init__(self, history: spec.History):
+        self.history = history
         self.slots = history.slots
         self.site = history.site
         self.policy = policy_of(history.site)
