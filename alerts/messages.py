@@ -10,6 +10,7 @@ from django.urls import reverse
 from alerts.channels.base import Event, Message, Subject
 from alerts.domain.escalation import Severity, words
 from alerts.models import Delivery
+from incidents.links import acknowledge_url
 from incidents.models import Incident
 
 DIGEST_LINES = 50
@@ -40,23 +41,32 @@ def compose(delivery: Delivery, now: datetime) -> Message:
         subject=subject(incident) if incident else None,
         first=incident is None or not heard_before(delivery),
         lines=lines,
+        acknowledge_url=_acknowledge_url(delivery, incident),
         settings_url=link("alerts:channels"),
     )
 
 
+def _acknowledge_url(delivery: Delivery, incident: Incident | None) -> str:
+    """A link for whoever reads it: a member by account, everybody else under the name of the channel."""
+    waiting = incident is not None and incident.resolved_at is None and incident.acknowledged_at is None
+    if incident is None or not waiting or delivery.event not in {Event.DOWN, Event.REMINDER, Event.EXPIRY}:
+        return ""
+    member = delivery.channel.member if delivery.channel else None
+    return acknowledge_url(incident, member or delivery.channel_name)
+
+
 def subject(incident: Incident) -> Subject:
-    by = incident.acknowledged_by
     return Subject(
         id=incident.pk,
-        monitor=incident.monitor.name,
-        target=incident.monitor.what,
+        monitor=incident.title,
+        target=incident.what,
         kind=incident.kind,
         cause=incident.summary,
         started_at=incident.started_at,
         resolved_at=incident.resolved_at,
         regions=tuple(incident.regions),
         acknowledged_at=incident.acknowledged_at,
-        acknowledged_by=by.username if by else "",
+        acknowledged_by=incident.acknowledger,
         monitor_id=incident.monitor_id,
     )
 
@@ -85,17 +95,19 @@ def _zone(delivery: Delivery) -> ZoneInfo:
 
 def _told(delivery: Delivery, incident: Incident, zone: ZoneInfo, now: datetime) -> tuple[str, str]:
     """Title and text of a message about an incident."""
-    name, since = incident.monitor.name, moment_words(incident.started_at, zone)
+    name, since = incident.title, moment_words(incident.started_at, zone)
     cause = incident.summary.rstrip(".")
     outage = incident.kind == Incident.Kind.OUTAGE
     match Event(delivery.event):
-        case Event.UP if outage:
+        case Event.UP if outage and incident.resolution != Incident.Resolution.BY_HAND:
             return _recovered(delivery, incident, zone)
         case Event.UP:
             return f"{name}: resolved", delivery.note or f"{cause}: this is over."
+        case Event.REMINDER if delivery.note:
+            return f"{name}: {delivery.note}", f"{cause}. It began at {since}."
         case Event.REMINDER:
             title = f"{name} is still down" if outage else f"{name}: {cause}"
-            seen = f" {incident.acknowledged_by} has acknowledged it." if incident.acknowledged_by else ""
+            seen = f" {incident.acknowledger} has acknowledged it." if incident.acknowledger else ""
             return title, f"{cause}. It has lasted {words(now - incident.started_at)}, since {since}.{seen}"
         case Event.DOWN if outage:
             return f"{name} is down", f"{cause}. Down since {since}."
@@ -107,7 +119,7 @@ def _recovered(delivery: Delivery, incident: Incident, zone: ZoneInfo) -> tuple[
     ended = incident.resolved_at or delivery.due_at
     length = words(ended - incident.started_at)
     span = f"from {moment_words(incident.started_at, zone)} to {moment_words(ended, zone)}"
-    name, cause = incident.monitor.name, incident.summary.rstrip(".")
+    name, cause = incident.title, incident.summary.rstrip(".")
     if heard_before(delivery):
         return f"{name} is up again", f"It was down for {length}, {span}: {cause}."
     return f"{name} was down for {length}", f"It was down {span}: {cause}. It is up again."
@@ -140,7 +152,7 @@ def _line(part: Delivery) -> str:
     incident = part.incident
     if incident is None:
         return part.note
-    name, cause = incident.monitor.name, incident.summary.rstrip(".")
+    name, cause = incident.title, incident.summary.rstrip(".")
     match Event(part.event):
         case Event.UP:
             return f"{name} is up again"
@@ -155,7 +167,7 @@ def _line(part: Delivery) -> str:
 
 def _facts(delivery: Delivery, incident: Incident, zone: ZoneInfo) -> tuple[tuple[str, str], ...]:
     found = [
-        ("Monitor", incident.monitor.what),
+        ("Monitor", incident.what),
         ("Cause", incident.summary),
         ("Started", moment_words(incident.started_at, zone)),
         ("Resolved", moment_words(incident.resolved_at, zone) if incident.resolved_at else ""),

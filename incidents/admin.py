@@ -13,22 +13,25 @@ from monitors.admin import ReadOnly
 class TimelineInline(ReadOnly, admin.TabularInline):
     model = TimelineEntry
     can_delete = False
-    fields = ("at", "kind", "text")
+    fields = ("at", "kind", "who", "text")
 
 
 @admin.register(Incident)
 class IncidentAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["monitor", "summary_short", "started_at", "length", "how", "team"]
+    list_display = ["title", "kind", "summary_short", "started_at", "length", "how", "team"]
     list_filter = [("resolved_at", admin.EmptyFieldListFilter), "resolution", "kind", "cause", "started_at"]
     list_select_related = ["monitor", "team"]
-    search_fields = ["monitor__name", "monitor__target", "summary", "team__name"]
+    search_fields = ["name", "monitor__name", "monitor__target", "summary", "team__name"]
     fields = [
         ("monitor", "team"),
-        "kind",
+        ("kind", "name", "created_by"),
+        "description",
         "summary",
         "cause",
         ("started_at", "resolved_at", "length"),
-        "how",
+        ("how", "resolved_name", "reopened_at"),
+        ("acknowledged_at", "acknowledged_name"),
+        "postmortem",
         "regions",
         ("expires_at", "step"),
         "votes",

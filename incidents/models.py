@@ -4,8 +4,12 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Team, User
+from incidents.domain import lifecycle
+from monitors.domain.verdict import Status
 from monitors.models import Monitor
 from monitors.queries_expiry import EXPIRIES
+
+IN_MAINTENANCE = Q(monitor__state__status=Status.MAINTENANCE)
 
 
 class TransitionQuerySet(models.QuerySet):
@@ -14,8 +18,9 @@ class TransitionQuerySet(models.QuerySet):
         return self.filter(announced_at=None, dropped_at=None, silent=False)
 
     def due(self, now):
-        """What may be announced at `now`, the oldest first."""
-        return self.waiting().filter(Q(hold_until=None) | Q(hold_until__lte=now)).order_by("created_at", "id")
+        """What may be announced at `now`, the oldest first; of a monitor in maintenance nothing is."""
+        ready = self.waiting().filter(Q(hold_until=None) | Q(hold_until__lte=now))
+        return ready.exclude(IN_MAINTENANCE).order_by("created_at", "id")
 
     def held(self, now):
         """What is held back at `now`, because everything failed at once."""
@@ -39,7 +44,7 @@ class Transition(models.Model):
         null=True, blank=True, help_text="Not announced before: everything failed at once, which may be our own fault."
     )
     dropped_at = models.DateTimeField(
-        null=True, blank=True, help_text="Never announced: it was over before it was believed."
+        null=True, blank=True, help_text="Never announced: it was over before it was believed, or it is flapping."
     )
 
     objects = TransitionQuerySet.as_manager()
@@ -75,8 +80,8 @@ class IncidentQuerySet(models.QuerySet):
 
 
 class Incident(models.Model):
-    """One outage of one monitor, from the first failed round to the first good one; or the approaching end of its
-    certificate or domain, from the first threshold to the renewal."""
+    """Something that went wrong and lasts: an outage of a monitor, from the first failed round to the first good one; a
+    certificate or domain that ends; or whatever else somebody declares one, with or without a monitor."""
 
     class Kind(models.TextChoices):
         OUTAGE = "outage", "Outage"
@@ -86,20 +91,32 @@ class Incident(models.Model):
 
     class Resolution(models.TextChoices):
         RECOVERED = "recovered", "Recovered"
+        BY_HAND = "by_hand", "Resolved by hand"
         PAUSED = "paused", "Monitor paused"
         DELETED = "deleted", "Monitor deleted"
         RENEWED = "renewed", "Renewed"
         DROPPED = "dropped", "No longer watched"
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="incidents")
-    monitor = models.ForeignKey(Monitor, on_delete=models.CASCADE, related_name="incidents")
+    monitor = models.ForeignKey(
+        Monitor, null=True, blank=True, on_delete=models.CASCADE, related_name="incidents",
+        help_text="Empty for a manual one that is about something else.",
+    )  # fmt: skip
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.OUTAGE)
+    name = models.CharField(max_length=100, blank=True, help_text="What a manual one is called.")
+    description = models.TextField(blank=True, help_text="What whoever declared it knew.")
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     started_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=12, choices=Resolution.choices, blank=True)
+    resolved_name = models.CharField(max_length=150, blank=True, help_text="Who resolved it by hand.")
+    reopened_at = models.DateTimeField(null=True, blank=True, help_text="When it was last taken up again.")
     acknowledged_at = models.DateTimeField(null=True, blank=True, help_text="Somebody sees to it: nobody else is told.")
     acknowledged_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    cause = models.CharField(max_length=32, help_text="The reason most regions gave.")
+    acknowledged_name = models.CharField(
+        max_length=150, blank=True, help_text="Who that is, also without an account here."
+    )
+    cause = models.CharField(max_length=32, blank=True, help_text="The reason most regions gave.")
     summary = models.CharField(max_length=300, help_text="The cause in a sentence.")
     regions = models.JSONField(default=list, help_text="Names of the regions that saw it down.")
     votes = models.JSONField(default=dict, help_text="Why it was opened: votes, need, rounds.")
@@ -107,6 +124,7 @@ class Incident(models.Model):
     step = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="The threshold last told of: so many days before the end."
     )
+    postmortem = models.TextField(blank=True, help_text="What was learnt, in Markdown.")
 
     objects = IncidentQuerySet.as_manager()
 
@@ -115,12 +133,40 @@ class Incident(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["monitor", "kind"], condition=Q(resolved_at=None) & ~Q(kind="manual"), name="one_open_incident"
-            )
-        ]
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="manual") | Q(monitor__isnull=False), name="incident_of_a_monitor"
+            ),
+        ]  # fmt: skip
         indexes = [models.Index(fields=["team", "-started_at"], name="incident_team")]
 
     def __str__(self):
-        return f"{self.monitor}: {self.summary}"
+        return f"{self.title}: {self.summary}"
+
+    @property
+    def title(self):
+        """What it is about: its monitor, or its own name."""
+        return self.name or (self.monitor.name if self.monitor else "Incident")
+
+    @property
+    def what(self):
+        """What its monitor watches, as a line; empty where it has none."""
+        return self.monitor.what if self.monitor else ""
+
+    @property
+    def acknowledger(self):
+        """Who sees to it; empty while nobody does."""
+        return self.acknowledged_name or (self.acknowledged_by.username if self.acknowledged_by else "")
+
+    @property
+    def monitor_status(self):
+        """How its monitor stands, as far as that says something about the incident."""
+        return self.monitor.state.status if self.monitor and self.kind == self.Kind.OUTAGE else ""
+
+    @property
+    def status(self):
+        """Where it stands (incidents.domain.lifecycle.Status)."""
+        return lifecycle.status(self.resolved_at, self.acknowledged_at, self.monitor_status)
 
     @property
     def is_expiry(self):
@@ -134,12 +180,18 @@ class TimelineEntry(models.Model):
     class Kind(models.TextChoices):
         OPENED = "opened", "Opened"
         STEP = "step", "Drew nearer"
+        ACKNOWLEDGED = "acknowledged", "Acknowledged"
+        COMMENT = "comment", "Comment"
+        NOTE = "note", "Note"
         RESOLVED = "resolved", "Resolved"
+        REOPENED = "reopened", "Reopened"
+        POSTMORTEM = "postmortem", "Post-mortem"
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="timeline")
     at = models.DateTimeField()
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    text = models.TextField()
+    who = models.CharField(max_length=150, blank=True, help_text="Whose doing it was; empty for ours.")
+    text = models.TextField(blank=True)
 
     class Meta:
         ordering = ["at", "id"]
@@ -150,7 +202,9 @@ class TimelineEntry(models.Model):
 
 class NoticeQuerySet(models.QuerySet):
     def waiting(self):
-        return self.filter(announced_at=None)
+        """Of a monitor in maintenance nothing is told, but for what somebody declares in spite of it."""
+        quiet = Q(incident__monitor__state__status=Status.MAINTENANCE) & ~Q(incident__kind=Incident.Kind.MANUAL)
+        return self.filter(announced_at=None).exclude(quiet)
 
 
 class Notice(models.Model):
@@ -179,3 +233,44 @@ class Notice(models.Model):
 
     def __str__(self):
         return f"{self.incident_id} {self.key}"
+
+
+class MaintenanceQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """The one visibility rule: maintenance of the teams `user` is a member of."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(team__memberships__user=user)
+
+
+class Maintenance(models.Model):
+    """A time in which some monitors are worked on: they are looked at as ever, and nobody is told."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="maintenances")
+    name = models.CharField(max_length=100)
+    everything = models.BooleanField(default=False, help_text="All monitors of the team, new ones too.")
+    monitors = models.ManyToManyField(Monitor, blank=True, related_name="maintenances")
+    starts_at = models.DateTimeField(help_text="When it begins for the first time.")
+    length = models.PositiveIntegerField(help_text="Seconds.")
+    rule = models.CharField(max_length=200, blank=True, help_text="How it recurs: an RRULE (RFC 5545). Empty: once.")
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="Whose clock it recurs by.")
+    ended_at = models.DateTimeField(
+        null=True, blank=True, help_text="Ended early: what began before this moment is over."
+    )
+    current_from = models.DateTimeField(null=True, blank=True, help_text="Of the time under way, or the next one.")
+    current_until = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MaintenanceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["current_from", "id"]
+        indexes = [
+            models.Index(
+                fields=["current_from"], condition=Q(current_from__isnull=False), name="maintenance_current"
+            )
+        ]  # fmt: skip
+
+    def __str__(self):
+        return self.name

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.core.paginator import Paginator
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -15,7 +15,15 @@ from monitors.queries_evidence import first_sights
 from monitors.times import from_ms, to_ms
 
 PER_PAGE = 25
-SHOWS = {"all": "All", "open": "Open", "resolved": "Resolved"}
+SHOWS = {
+    "all": "All",
+    "open": "Open",
+    "started": "Started",
+    "acknowledged": "Acknowledged",
+    "validating": "Validating",
+    "resolved": "Resolved",
+}
+KINDS = {"all": "Every kind", **dict(Incident.Kind.choices)}
 SORTS = {"newest": ["-started_at", "-id"], "oldest": ["started_at", "id"], "longest": ["-length", "-id"]}
 REMOVED = "a removed region"
 ROUNDS_BEFORE, ROUNDS_AFTER = 3, 5  # how much of the start is shown
@@ -29,6 +37,8 @@ class Listing:
     sort: str = "newest"
     search: str = ""
     page: str = "1"
+    kind: str = "all"
+    monitor: str = ""  # the id of one
 
     @classmethod
     def of(cls, data):
@@ -39,39 +49,70 @@ class Listing:
             sort=sort if sort in SORTS else "newest",
             search=data.get("q", "").replace("\0", "").strip()[:200],  # PostgreSQL takes no NUL
             page=data.get("page", "1"),
+            kind=kind if (kind := data.get("kind", "all")) in KINDS else "all",
+            monitor=monitor if (monitor := data.get("monitor", "")).isascii() and monitor.isdigit() else "",
         )
 
     @property
     def narrowed(self):
         """Whether it leaves anything out."""
-        return bool(self.search) or self.show != "all"
+        return bool(self.search or self.monitor) or self.show != "all" or self.kind != "all"
 
 
 def incident_page(user, listing):
     """One page of the incidents `user` may see, open ones first, with their `length` as of now."""
-    found = Incident.objects.visible_to(user).select_related("monitor").annotate(length=_length())
+    found = Incident.objects.visible_to(user).select_related("monitor__state").annotate(length=_length())
     if listing.search:
-        found = found.filter(_named(listing.search, "monitor__"))
+        own = Q(name__icontains=listing.search) | Q(summary__icontains=listing.search)
+        found = found.filter(own | _named(listing.search, "monitor__"))
+    if listing.kind != "all":
+        found = found.filter(kind=listing.kind)
+    if listing.monitor:
+        found = found.filter(monitor=listing.monitor) if len(listing.monitor) < 19 else found.none()
     if listing.show != "all":
-        found = found.filter(resolved_at__isnull=listing.show == "open")
+        found = found.filter(standing(listing.show))
     found = found.annotate(ongoing=Q(resolved_at=None)).order_by("-ongoing", *SORTS[listing.sort])
     return Paginator(found, PER_PAGE).get_page(listing.page)
 
 
+def standing(status):
+    """The incidents in a status of incidents.domain.lifecycle, or all that are `open`."""
+    if status == "resolved":
+        return Q(resolved_at__isnull=False)
+    validating = Q(monitor__state__status="validating", kind=Incident.Kind.OUTAGE)
+    return (
+        Q(resolved_at=None)
+        & {
+            "open": Q(),
+            "validating": validating,
+            "started": Q(acknowledged_at=None) & ~validating,
+            "acknowledged": Q(acknowledged_at__isnull=False) & ~validating,
+        }[status]
+    )
+
+
+def monitors_with_incidents(user):
+    """What the filter by monitor offers."""
+    with_some = Exists(Incident.objects.filter(monitor=OuterRef("pk")))
+    return Monitor.objects.visible_to(user).filter(with_some).order_by("name", "id").values_list("pk", "name")[:500]
+
+
 def unconfirmed(user, listing):
     """Monitors seen down, but not yet often enough to open an incident; the same rule as State.confirming."""
-    if listing.show == "resolved":
+    if listing.show not in {"all", "open"} or listing.kind not in {"all", "outage"}:
         return []
     found = Monitor.objects.visible_to(user).filter(CONFIRMING)
     if listing.search:
         found = found.filter(_named(listing.search))
+    if listing.monitor:
+        found = found.filter(pk=listing.monitor) if len(listing.monitor) < 19 else found.none()
     return list(found.select_related("state").order_by("-state__streak_first", "id")[:PER_PAGE])
 
 
 def visible_incident(user, pk):
     """The incident, or None when `user` may not see it or there is none."""
     found = Incident.objects.visible_to(user).filter(pk=pk)
-    return found.select_related("monitor__state").annotate(length=_length()).first()
+    return found.select_related("monitor__state", "team", "acknowledged_by").annotate(length=_length()).first()
 
 
 @dataclass(frozen=True)
@@ -99,6 +140,8 @@ def ticks_around(incident, places, slugs):
     are read.
     """
     monitor, start = incident.monitor, incident.started_at
+    if incident.kind != Incident.Kind.OUTAGE:
+        return []
     regions = min(10, max(1, len(incident.votes.get("assigned", []))))
     window = timedelta(seconds=max(60, 5 * monitor.interval, 2 * monitor.confirmation_period))
     ticks = Tick.objects.filter(monitor=monitor)
@@ -110,7 +153,7 @@ def ticks_around(incident, places, slugs):
 
 def sights(incident):
     """What each assigned region saw first, as monitors.queries_evidence.Sights; only where evidence is kept."""
-    if not incident.monitor.probed:
+    if incident.kind != Incident.Kind.OUTAGE or not incident.monitor.probed:
         return []
     end = incident.resolved_at or timezone.now()
     return first_sights(incident.monitor, incident.votes.get("assigned", []), incident.started_at, end)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from incidents import brake, expiry
+from incidents.handling import note
 from incidents.models import Incident, TimelineEntry, Transition
 from monitors.domain.verdict import Status
 from monitors.domain.why import explain
@@ -81,7 +82,7 @@ def _open(change: StatusChange, transition: Transition, names: dict[int, str]) -
         },
     )
     if made:
-        _note(incident, change.decided_at, TimelineEntry.Kind.OPENED, _sentence(why, names, told))
+        note(incident, change.decided_at, TimelineEntry.Kind.OPENED, _sentence(why, names, told))
 
 
 def _sentence(why, names, told) -> str:
@@ -90,14 +91,12 @@ def _sentence(why, names, told) -> str:
 
 
 def _resolve(change: StatusChange) -> None:
-    incident = Incident.objects.open().filter(monitor=change.monitor, kind=Incident.Kind.OUTAGE).first()
+    outages = Incident.objects.open().filter(monitor=change.monitor, kind=Incident.Kind.OUTAGE)
+    incident = outages.select_for_update().first()  # somebody may be acknowledging it
     if incident is None:
         return
     ending = Incident.Resolution.DELETED if change.monitor.deleted_at else ENDINGS[change.after]
-    incident.resolved_at, incident.resolution = max(change.at, incident.started_at), ending
+    begun = incident.reopened_at or incident.started_at
+    incident.resolved_at, incident.resolution = max(change.at, begun), ending
     incident.save(update_fields=["resolved_at", "resolution"])
-    _note(incident, change.decided_at, TimelineEntry.Kind.RESOLVED, ending.label)
-
-
-def _note(incident: Incident, at, kind: TimelineEntry.Kind, text: str) -> None:
-    TimelineEntry.objects.create(incident=incident, at=at, kind=kind, text=text)
+    note(incident, change.decided_at, TimelineEntry.Kind.RESOLVED, ending.label)

@@ -6,7 +6,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from incidents import expiry, queries
+from incidents.forms import CommentForm
+from incidents.markdown import render as render_markdown
+from incidents.models import Incident
 from monitors import live
+from monitors.domain.verdict import Status
 from monitors.domain.why import explain
 from monitors.fragments import live_part
 from monitors.models import Region
@@ -58,6 +62,8 @@ def _listing(request, version):
         "page": queries.incident_page(request.user, listing),
         "unconfirmed": queries.unconfirmed(request.user, listing),
         "shows": queries.SHOWS,
+        "kinds": queries.KINDS,
+        "monitors": queries.monitors_with_incidents(request.user),
         "version": version,
     }
 
@@ -67,13 +73,18 @@ def _incident(request, pk, version):
     if incident is None:
         raise Http404("No such incident.")
     if incident.is_expiry:
-        return {"incident": incident, "part": "incidents/_expiry.html", "version": version, **expiry.facts(incident)}
+        facts = {"incident": incident, "part": "incidents/_expiry.html", "version": version, "form": CommentForm()}
+        return {**facts, **expiry.facts(incident)}
     known = list(Region.objects.values_list("pk", "name", "slug"))
     places, slugs = {pk: name for pk, name, _ in known}, {pk: slug for pk, _, slug in known}
     return {
         "part": "incidents/_summary.html",
         "incident": incident,
         "monitor": incident.monitor,
+        "outage": incident.kind == Incident.Kind.OUTAGE,
+        "form": CommentForm(),
+        "postmortem": render_markdown(incident.postmortem) if incident.postmortem else "",
+        "still_down": _still_down(incident),
         "reason": reason_explanation(incident.cause),
         "explanation": explain(incident.votes, places, {}) if incident.votes else "",
         "votes": queries.voices(incident, places),
@@ -83,3 +94,11 @@ def _incident(request, pk, version):
         "ticks": queries.ticks_around(incident, places, slugs),
         "version": version,
     }
+
+
+def _still_down(incident):
+    """Whether it was resolved by hand and its monitor has not come up yet: it does not open again by itself."""
+    by_hand = incident.resolution == Incident.Resolution.BY_HAND and incident.kind == Incident.Kind.OUTAGE
+    if not by_hand or incident.monitor.state.verdict != Status.DOWN:
+        return False
+    return not incident.monitor.incidents.filter(kind=incident.kind, started_at__gt=incident.started_at).exists()

@@ -13,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Mail, Membership, Team, User
 from alerts.models import Channel, Delivery, MonitorPolicy, Policy, Step
-from incidents.models import Incident, TimelineEntry, Transition
+from incidents.models import Incident, Maintenance, TimelineEntry, Transition
 from monitors.domain.heartbeat import PingKind
 from monitors.models import (
     DeadLetter,
@@ -160,6 +160,21 @@ ROUTES = {
     "incidents:rows": SIGNED_IN,
     "incidents:detail": TEAM,
     "incidents:summary": TEAM,
+    "incidents:add": SIGNED_IN,
+    "incidents:bulk": SIGNED_IN,
+    "incidents:acknowledge": TEAM,
+    "incidents:resolve": TEAM,
+    "incidents:reopen": TEAM,
+    "incidents:comment": TEAM,
+    "incidents:postmortem": TEAM,
+    "incidents:delete": TEAM,
+    "incidents:acknowledge_link": ANYONE,
+    "incidents:maintenances": SIGNED_IN,
+    "incidents:maintenance_add": SIGNED_IN,
+    "incidents:maintenance_start": SIGNED_IN,
+    "incidents:maintenance": TEAM,
+    "incidents:maintenance_end": TEAM,
+    "incidents:maintenance_delete": TEAM,
 }
 ADMIN = "admin/"  # Django's admin: one rule for all its routes
 METHODS = ["get", "post", "put", "patch", "delete"]
@@ -229,6 +244,9 @@ class World:
             run=1,
             bundle={"said": SECRET},
         )
+        self.maintenance = Maintenance.objects.create(
+            team=team, name=SECRET, starts_at=self.alice.date_joined, length=60
+        )
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.channel = make_channel(team, name=SECRET)
         self.policy = Policy.objects.create(team=team, name=SECRET)
@@ -246,6 +264,7 @@ class World:
             pk = row.pk if word in name else pk
         pk = self.deleted.pk if name == "monitors:restore" else pk
         pk = self.heartbeat.pk if name in {"monitors:ping", "api_heartbeat"} else pk
+        pk = self.maintenance.pk if name.startswith("incidents:maintenance") else pk
         pk = self.run.pk if name in {"monitors:test_run", "monitors:test_results", "api_test"} else pk
         pk = UNKNOWN if unknown else pk
         slug = "unknown" if unknown else self.region.slug
@@ -296,6 +315,7 @@ class World:
             Incident.objects.filter(team=team),
             TimelineEntry.objects.filter(incident__team=team),
             *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),
+            Maintenance.objects.filter(team=team),
             Heartbeat.objects.filter(**mine),
             Run.objects.filter(team=team),
             Answer.objects.filter(run__team=team),

@@ -91,6 +91,7 @@ class History:
     log: list = field(default_factory=list)  # Heard, Swept, Looked, Doubted and Trusted
     left_out: frozenset = frozenset()  # slots of the grid that nobody is asked at
     paces: tuple = ()  # how what is judged says the same
+    quiet: tuple = ()  # (from, to) of maintenance: slots in it are looked at, and nothing follows from them
 
 
 @dataclass(frozen=True)
@@ -179,11 +180,18 @@ def closings(history):
     return closed
 
 
+def is_quiet(history, slot):
+    return any(begin <= slot < end for begin, end in history.quiet)
+
+
 def changes_of_verdict(history):
     """([(kind, event time, decided at)], verdict, index after the last change), by looking back."""
     site, closed = history.site, closings(history)
     found, verdict, after = [], PENDING, 0
     for j, last in enumerate(closed):
+        if is_quiet(history, last.slot):
+            after = j + 1  # no streak leads into maintenance, or through it
+            continue
         if verdict == PENDING and last.verdict == UP:
             found.append(("started", last.slot, last.at))
             verdict, after = UP, j + 1

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from alerts.services import channels, delivery, planning
-from incidents import brake, expiry
+from incidents import brake, expiry, maintaining
 from incidents import services as incidents
 from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
@@ -84,6 +84,12 @@ def judge_groups() -> None:
         done = groups.judge(timezone.now())
         incidents.apply(done.changes)
     live.bump(done.teams)
+
+
+@periodic(every=1)
+def maintain() -> None:
+    """Bring monitors into maintenance, and out of it."""
+    maintaining.review(timezone.now())
 
 
 @periodic(every=2)

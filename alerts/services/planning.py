@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Q, Subquery
 
 from alerts.channels.base import Event
 from alerts.domain.escalation import Facts, Planned, Severity, Turn, next_due, plan
@@ -25,6 +25,7 @@ BATCH = 500  # of each: a transaction stays short
 LOCK = (
     0x5E7_0A1  # the PostgreSQL advisory lock that lets one run through at a time: what went up is told after the fall
 )
+OVER = {Incident.Resolution.RECOVERED, Incident.Resolution.BY_HAND}  # what people are told of
 EXPIRIES = {Incident.Kind.CERTIFICATE, Incident.Kind.DOMAIN}
 
 
@@ -86,7 +87,7 @@ def _take_transitions(touched: Touched, now: datetime) -> int:
 
 
 def _take_notices(touched: Touched, now: datetime) -> int:
-    rows = list(Notice.objects.waiting().select_for_update(skip_locked=True)[:BATCH])
+    rows = list(Notice.objects.waiting().select_for_update(skip_locked=True, of=("self",))[:BATCH])
     for row in rows:
         touched.ids.add(row.incident_id)
         if row.kind == Notice.Kind.OPENED:
@@ -100,8 +101,9 @@ def _take_notices(touched: Touched, now: datetime) -> int:
 
 
 def _take_alarms(touched: Touched, now: datetime) -> int:
-    due = Alarm.objects.filter(next_at__lte=now).order_by("next_at")
-    ids = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH])
+    quiet = Q(incident__monitor__state__status=MonitorStatus.MAINTENANCE) & ~Q(incident__kind=Incident.Kind.MANUAL)
+    due = Alarm.objects.filter(next_at__lte=now).exclude(quiet).order_by("next_at")
+    ids = list(due.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:BATCH])
     touched.ids.update(ids)
     return len(ids)
 
@@ -197,7 +199,7 @@ class _Writer:
         self.book, self.ledger = book, ledger
         self.severity = Severity(alarm.severity)
         self.facts = Facts(
-            begun_at=alarm.begun_at,
+            begun_at=max(alarm.begun_at, incident.reopened_at or alarm.begun_at),
             severity=self.severity,
             expiry=incident.kind in EXPIRIES,
             acknowledged_at=acknowledged_at(incident),
@@ -215,7 +217,7 @@ class _Writer:
         for notice in touched.said:
             if notice.incident_id == pk:
                 self._notice(notice)
-        if pk in touched.ended and self.incident.resolution == Incident.Resolution.RECOVERED:
+        if pk in touched.ended and self.incident.resolution in OVER:
             self._recovery(touched.ended[pk])
 
     def _planned(self, planned: Planned, cause: Transition | Notice | None) -> None:
@@ -254,7 +256,9 @@ class _Writer:
             waiting = not any(each.status in (*DeliveryQuerySet.TOLD, Status.SENDING) for each in before)
             if channel and channel.enabled and (self.rules.tell_recovery or waiting):
                 why = "It was resolved before anything had got out" if waiting else "It was resolved, and told before"
-                self._row(channel, Event.UP, "up", self.now, self._quiet(), why, True, cause)
+                again = self.incident.reopened_at
+                key = f"up:{again.timestamp():.0f}" if again else "up"
+                self._row(channel, Event.UP, key, self.now, self._quiet(), why, True, cause)
 
     def _quiet(self) -> datetime:
         return self.rules.quiet.over(self.severity, self.now) if self.rules.quiet else self.now

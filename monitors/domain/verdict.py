@@ -86,6 +86,7 @@ class Round:
     votes: Mapping[int, Vote]
     eligible: frozenset[int] | None = None  # None: every assigned region
     expired: bool = False  # the watermark passed for every missing region: no more votes will come
+    muted: bool = False  # in maintenance: it is seen, ends every streak, and changes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ class ClosedRound:
     eligible: frozenset[int]
     votes: Mapping[int, Vote]  # of eligible regions only
     decision: Decision
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,12 +288,13 @@ def _close(round_: Round, policy: Policy) -> ClosedRound | None:
     if round_.expired:
         votes |= dict.fromkeys(sorted(missing(round_, policy)), Vote.NODATA)
     decision = decide(votes, eligible, policy)
-    return ClosedRound(round_.slot, eligible, votes, decision) if decision.closed else None
+    return ClosedRound(round_.slot, eligible, votes, decision, round_.muted) if decision.closed else None
 
 
 def _advance(state: State, policy: Policy, closed: ClosedRound, now: Ms) -> tuple[State, list[Transition]]:
     if closed.decision.verdict == Vote.NODATA:
-        return _undecided(state, closed.slot), []
+        state = _undecided(state, closed.slot)
+        return (forget_streak(state) if closed.muted else state), []
     state, changes = _measured(state, policy, closed, now)
     state = replace(
         state,
@@ -301,6 +304,8 @@ def _advance(state: State, policy: Policy, closed: ClosedRound, now: Ms) -> tupl
         undecided_first=None,
         partial=closed.decision.partial,
     )
+    if closed.muted:
+        return forget_streak(state), changes
     state, change = _count(state, policy, closed, now)
     return state, changes + change
 

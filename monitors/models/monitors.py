@@ -230,6 +230,11 @@ class State(models.Model):
     monitor = models.OneToOneField(Monitor, primary_key=True, on_delete=models.CASCADE)
     status = models.CharField(max_length=12, choices=STATUSES, default=Status.PENDING)
     since = models.DateTimeField(default=timezone.now)
+    maintenance_from = models.DateTimeField(
+        null=True, help_text="Of the maintenance it is in, was in last, or is near."
+    )
+    maintenance_until = models.DateTimeField(null=True, help_text="From this slot on it is judged as ever.")
+    flapping = models.BooleanField(default=False, help_text="Goes up and down: nobody is told until it is stable.")
     # The judge's memory: monitors.domain.verdict.State
     verdict = models.CharField(max_length=12, default="pending")
     streak = models.PositiveSmallIntegerField(default=0)
@@ -262,7 +267,12 @@ class State(models.Model):
     objects = StateQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["sweep_at"], condition=Q(sweep_at__isnull=False), name="state_sweep")]
+        indexes = [
+            models.Index(fields=["sweep_at"], condition=Q(sweep_at__isnull=False), name="state_sweep"),
+            models.Index(
+                fields=["maintenance_until"], condition=Q(maintenance_until__isnull=False), name="state_maintenance"
+            ),
+        ]
 
     def __str__(self):
         return f"{self.monitor_id} {self.status}"

@@ -41,6 +41,12 @@ def move(
     return StatusChange(monitor, before, after, at, decided_at or at, **facts)
 
 
+def in_maintenance(state: State, moment: datetime) -> bool:
+    """Whether a moment lies in the time of maintenance that the monitor is in, or was in last."""
+    start, end = state.maintenance_from, state.maintenance_until
+    return start is not None and end is not None and start <= moment < end
+
+
 def _shift_intervals(monitor: Monitor, status: Status, at: datetime) -> None:
     """Let `status` begin at `at`; what was recorded after it turns out not to be so."""
     touched = Q(end=None) | Q(end__gte=at)

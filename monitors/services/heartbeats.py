@@ -61,6 +61,9 @@ def expect_anew(monitor: Monitor, now: datetime) -> None:
     """It begins, or its settings have changed: what was expected is forgotten, what is expected counts from now."""
     case = Case(lock(monitor), monitor, State.objects.select_for_update().get(pk=monitor.pk))
     case.heartbeat.expected_from, case.heartbeat.runs = now, {}
+    if case.state.status == Status.MAINTENANCE:
+        case.heartbeat.save()
+        return  # nothing is expected before that is over
     write(case, rules.look(case.memory, case.settings, (), to_ms(now)))
     save(case)
 

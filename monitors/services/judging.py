@@ -22,7 +22,7 @@ from monitors.domain.slots import Ms
 from monitors.domain.verdict import Status, Vote
 from monitors.models import ExtraSlot, Gap, Monitor, Pace, Region, Round, Schedule, State
 from monitors.services import paces
-from monitors.services.changes import StatusChange, move
+from monitors.services.changes import StatusChange, in_maintenance, move
 from monitors.services.dispatch import assigned_regions
 from monitors.services.doubts import Doubt, doubts_since
 from monitors.services.openticks import open_ticks
@@ -222,14 +222,16 @@ def _judge(case: Case, now: Ms, findings: Findings) -> None:
     # A region's clock may run ahead of ours by a little: a vote that is here is due. By more it is not believed.
     until = max([now, *(slot for slot in case.seen if slot <= now + CLOCK_AHEAD_MS)])
     rounds = [
-        rules.Round(slot, case.votes(slot), case.rounds.get(slot)) for slot in case.slots(memory.judged_until, until)
+        rules.Round(slot, case.votes(slot), case.rounds.get(slot), muted=in_maintenance(state, from_ms(slot)))
+        for slot in case.slots(memory.judged_until, until)
     ]
     planned = min([case.grid.next(now), *case.planned, *(slot for slot in case.extra if slot > now)])
     found = rules.judge(memory, case.policy, rounds, until, planned)
     for transition in found.transitions:
-        findings.changes.append(_move(case, transition))
+        findings.changes += _moves(case, transition)
     _remember(state, found.state)
-    state.status = rules.status(found.state)
+    if state.status != Status.MAINTENANCE:
+        state.status = rules.status(found.state)
     _show(case, found.closed)
     _slow_down(case, found, findings)
     if found.recheck is not None:
@@ -275,6 +277,22 @@ def _remember(state: State, memory: rules.State) -> None:
     state.streak, state.streak_first = memory.streak, moment(memory.streak_first)
     state.undecided, state.undecided_first = memory.undecided, moment(memory.undecided_first)
     state.nodata_since = moment(memory.nodata_since)
+
+
+def _moves(case: Case, transition: rules.Transition) -> list[StatusChange]:
+    """In maintenance the status stays what it is; what turns out to have happened before or after it is written."""
+    state, at = case.state, from_ms(transition.at)
+    start, end = state.maintenance_from, state.maintenance_until
+    if state.status != Status.MAINTENANCE or start is None or end is None:
+        return [_move(case, transition)]
+    if at >= end:
+        move(case.monitor, state, transition.before, end)
+        return [_move(case, transition)]
+    if at < start and transition.kind not in {Change.NODATA, Change.MEASURED}:
+        change = _move(case, transition)
+        move(case.monitor, state, Status.MAINTENANCE, start)
+        return [change]
+    return []
 
 
 def _move(case: Case, transition: rules.Transition) -> StatusChange:

@@ -12,6 +12,7 @@ import psycopg
 
 from monitors.domain import heartbeat as rules
 from monitors.domain.heartbeat import PingKind
+from monitors.domain.verdict import Status
 from monitors.judged import heartbeat as kind
 from monitors.models import Heartbeat, Monitor, Ping, State
 from monitors.services import edit, ingest
@@ -165,7 +166,9 @@ def _ends_pause(monitor: Monitor, ping: Arrival) -> bool:
 
 def _judge(case: Case, ping: Arrival, done: Taken) -> None:
     heartbeat, state = case.heartbeat, case.state
-    if not case.monitor.paused:
+    if not case.monitor.paused and state.status == Status.MAINTENANCE:
+        _show(state, ping)  # and nothing follows: what is expected counts from the end of maintenance
+    elif not case.monitor.paused:
         said = rules.Ping(to_ms(ping.at), ping.kind, ping.run, ping.exit_code)
         outlook = rules.take(case.memory, said, case.settings, ingest.gaps(case.oldest, ping.at))
         if outlook.duration is not None:

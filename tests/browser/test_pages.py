@@ -55,7 +55,7 @@ def worker_of(region, **fields):
 
 def test_an_incident_is_found_read_and_seen_to_end(page, shop):
     page.goto("/incidents")
-    expect(page.locator("#incidents")).to_contain_text("Ongoing")
+    expect(page.locator("#incidents")).to_contain_text("Started")
     assert fits(page)
     page.get_by_role("link", name="Shop").click()
     expect(page.get_by_role("heading", name="Shop")).to_be_visible()

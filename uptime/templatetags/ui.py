@@ -73,8 +73,11 @@ LOOKS = {
     "start": Look("Start", "play", "info"),
     "log": Look("Log", "info", "unknown"),
     "ignored": Look("Ignored", "circle-dashed", "unknown"),
-    "open": Look("Ongoing", "circle-x", "down"),
     "ending": Look("Ends soon", "triangle-alert", "warn"),
+    # Where an incident stands
+    "started": Look("Started", "circle-x", "down"),
+    "acknowledged": Look("Acknowledged", "user", "warn"),
+    "unconfirmed": Look("Unconfirmed", "circle-alert", "warn"),
     "resolved": Look("Resolved", "circle-check", "ok"),
 }
 

@@ -41,6 +41,7 @@ class Watched:
     """A monitor with its stored votes, judged by the domain."""
 
     def __init__(self, history: spec.History):
+        self.history = history
         self.slots = history.slots
         self.site = history.site
         self.policy = replace(policy_of(history.site), grid=Grid(MONITOR, history.site.interval // 1000, history.paces))
@@ -75,7 +76,12 @@ class Watched:
 
     def judge(self, now: int, next_slot: int = 0) -> Judgement:
         rounds = [
-            Round(slot, self.believed(slot), None if eligible == self.policy.regions else eligible)
+            Round(
+                slot,
+                self.believed(slot),
+                None if eligible == self.policy.regions else eligible,
+                muted=spec.is_quiet(self.history, slot),
+            )
             for slot, eligible in self.slots.items()
             if slot > self.state.judged_until
         ]
@@ -160,7 +166,8 @@ def histories(draw: st.DrawFn, max_slots: int = 16, sick: bool | None = None) ->
     events = _stall(rnd, span, [*heard, *sweeps]) if stalled else [*heard, *sweeps]
     end = max([event.now for event in events], default=START) + rnd.choice([1, 200_000, 2_000_000])
     log = sorted([*events, *doubts, spec.Swept(end)], key=lambda event: event.now)
-    return spec.History(site, START, eligible, log, left_out, paces)
+    quiet = _quiet(rnd, span) if draw(st.booleans()) else ()
+    return spec.History(site, START, eligible, log, left_out, paces, quiet)
 
 
 @st.composite
@@ -185,6 +192,12 @@ def _left_out(site: spec.Site, paces: tuple[Pace, ...], grid: list[int]) -> froz
         for start, end, every, not_before in paces
         if start <= slot < (end or math.inf) and (slot < not_before or (slot // site.interval + MONITOR) % every)
     )
+
+
+def _quiet(rnd: Random, span: int) -> tuple:
+    """A time of maintenance or two, some of which no slot falls into."""
+    moments = sorted(START + rnd.randint(-1_000, span) for _ in range(2 * rnd.randint(1, 2)))
+    return tuple(zip(moments[::2], moments[1::2], strict=True))
 
 
 def _stall(rnd: Random, span: int, events: list) -> list:
