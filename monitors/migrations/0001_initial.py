@@ -145,6 +145,9 @@ class Migration(migrations.Migration):
                 ('monitor', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='monitors.monitor')),
                 ('status', models.CharField(choices=[(monitors.domain.verdict.Status['PENDING'], 'Pending'), (monitors.domain.verdict.Status['UP'], 'Up'), (monitors.domain.verdict.Status['DOWN'], 'Down'), (monitors.domain.verdict.Status['VALIDATING'], 'Validating'), (monitors.domain.verdict.Status['NODATA'], 'No data'), (monitors.domain.verdict.Status['MAINTENANCE'], 'Maintenance'), (monitors.domain.verdict.Status['PAUSED'], 'Paused')], default=monitors.domain.verdict.Status['PENDING'], max_length=12)),
                 ('since', models.DateTimeField(default=django.utils.timezone.now)),
+                ('maintenance_from', models.DateTimeField(help_text='Of the maintenance it is in, was in last, or is near.', null=True)),
+                ('maintenance_until', models.DateTimeField(help_text='From this slot on it is judged as ever.', null=True)),
+                ('flapping', models.BooleanField(default=False, help_text='Goes up and down: nobody is told until it is stable.')),
                 ('verdict', models.CharField(default='pending', max_length=12)),
                 ('streak', models.PositiveSmallIntegerField(default=0)),
                 ('streak_first', models.DateTimeField(null=True)),
@@ -489,6 +492,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='state',
             index=models.Index(condition=models.Q(('sweep_at__isnull', False)), fields=['sweep_at'], name='state_sweep'),
+        ),
+        migrations.AddIndex(
+            model_name='state',
+            index=models.Index(condition=models.Q(('maintenance_until__isnull', False)), fields=['maintenance_until'], name='state_maintenance'),
         ),
         migrations.AddConstraint(
             model_name='groupmember',
