@@ -367,11 +367,8 @@ def _count(state: State, policy: Policy, closed: ClosedRound, now: Ms) -> tuple[
 
 def _demand(kind: Change, policy: Policy) -> tuple[int, int]:
     """How many rounds in a row, over how many seconds, a change of verdict takes."""
-    if kind == Change.DOWN:
-        return policy.confirm, policy.confirmation_period_s
-    if kind == Change.UP:
-        return policy.recover, policy.recovery_period_s
-    return 1, 0
+    down, up = (policy.confirm, policy.confirmation_period_s), (policy.recover, policy.recovery_period_s)
+    return {Change.DOWN: down, Change.UP: up}.get(kind, (1, 0))
 
 
 def unmeasured(last_decided: Ms, policy: Policy, now: Ms) -> bool:

@@ -25,6 +25,7 @@ from monitors.services import paces
 from monitors.services.changes import StatusChange, in_maintenance, move
 from monitors.services.dispatch import assigned_regions
 from monitors.services.doubts import Doubt, doubts_since
+from monitors.services.memory import recall, remember
 from monitors.services.openticks import open_ticks
 from monitors.times import from_ms, to_ms
 
@@ -218,7 +219,7 @@ def judge_cases(cases: Iterable[Case], now: Ms) -> list[StatusChange]:
 
 def _judge(case: Case, now: Ms, findings: Findings) -> None:
     state = case.state
-    memory, case.wish = _memory(state), paces.wish(case.history, now)
+    memory, case.wish = recall(state), paces.wish(case.history, now)
     # A region's clock may run ahead of ours by a little: a vote that is here is due. By more it is not believed.
     until = max([now, *(slot for slot in case.seen if slot <= now + CLOCK_AHEAD_MS)])
     rounds = [
@@ -229,7 +230,7 @@ def _judge(case: Case, now: Ms, findings: Findings) -> None:
     found = rules.judge(memory, case.policy, rounds, until, planned)
     for transition in found.transitions:
         findings.changes += _moves(case, transition)
-    _remember(state, found.state)
+    remember(state, found.state)
     if state.status != Status.MAINTENANCE:
         state.status = rules.status(found.state)
     _show(case, found.closed)
@@ -249,34 +250,6 @@ def _slow_down(case: Case, found: rules.Judgement, findings: Findings) -> None:
     case.wish = pace.wish(before, state.plainly_down, slot, since, away, case.monitor.interval)
     if case.wish != before:
         findings.paces.append(paces.asked(case.monitor, case.wish))
-
-
-def _memory(state: State) -> rules.State:
-    def ms(moment: datetime | None) -> Ms | None:
-        return None if moment is None else to_ms(moment)
-
-    return rules.State(
-        judged_until=to_ms(state.judged_until),
-        last_decided=to_ms(state.last_decided),
-        verdict=Status(state.verdict),
-        streak=state.streak,
-        streak_first=ms(state.streak_first),
-        undecided=state.undecided,
-        undecided_first=ms(state.undecided_first),
-        nodata_since=ms(state.nodata_since),
-        partial=state.partial,
-    )
-
-
-def _remember(state: State, memory: rules.State) -> None:
-    def moment(ms: Ms | None) -> datetime | None:
-        return None if ms is None else from_ms(ms)
-
-    state.judged_until, state.last_decided = from_ms(memory.judged_until), from_ms(memory.last_decided)
-    state.verdict, state.partial = memory.verdict, memory.partial
-    state.streak, state.streak_first = memory.streak, moment(memory.streak_first)
-    state.undecided, state.undecided_first = memory.undecided, moment(memory.undecided_first)
-    state.nodata_since = moment(memory.nodata_since)
 
 
 def _moves(case: Case, transition: rules.Transition) -> list[StatusChange]:

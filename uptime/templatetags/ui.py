@@ -1,6 +1,5 @@
 """The design system's template tags: a builtin library, so no template has to load it. See templates/components/."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
 from urllib.parse import urlencode
@@ -12,6 +11,8 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from uptime.looks import LOOKS, Look
 
 register = template.Library()
 
@@ -27,59 +28,6 @@ def icon(name: str, classes: str = "", label: str = "") -> SafeString:
     naming = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
     place = static("img/icons.svg")
     return format_html('<svg class="icon {}" {}><use href="{}#{}"></use></svg>', classes, naming, place, name)
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a status is shown: never by colour alone."""
-
-    word: str
-    icon: str
-    tone: str
-    turning: bool = False
-
-
-LOOKS = {
-    "pending": Look("Pending", "circle-dashed", "unknown"),
-    "checking": Look("Checking…", "loader-circle", "info", turning=True),
-    "waiting": Look("Waiting…", "loader-circle", "info", turning=True),
-    "late": Look("Late", "clock", "warn"),
-    "up": Look("Up", "circle-check", "ok"),
-    "down": Look("Down", "circle-x", "down"),
-    "validating": Look("Validating", "refresh-cw", "warn"),
-    "confirming": Look("Confirming…", "circle-alert", "warn"),
-    "maintenance": Look("Maintenance", "settings", "info"),
-    "paused": Look("Paused", "circle-pause", "unknown"),
-    "nodata": Look("No data", "circle-help", "unknown"),
-    "partial": Look("Partial", "map-pin", "warn"),
-    "degraded": Look("Degraded", "triangle-alert", "warn"),
-    "flapping": Look("Flapping", "activity", "warn"),
-    "online": Look("Online", "circle-check", "ok"),
-    "offline": Look("Offline", "wifi-off", "down"),
-    "doubted": Look("Not trusted", "triangle-alert", "warn"),
-    "never": Look("Never seen", "circle-dashed", "unknown"),
-    "off": Look("Off", "circle-pause", "unknown"),
-    "unsent": Look("Not sent", "circle-help", "unknown"),
-    "silent": Look("No answer", "circle-help", "unknown"),
-    "as_known": Look("As known", "circle-check", "ok"),
-    "mistaken": Look("Mistaken", "circle-x", "down"),
-    "well": Look("Well", "circle-check", "ok"),
-    "warning": Look("Warning", "triangle-alert", "warn"),
-    "problem": Look("Problem", "circle-x", "down"),
-    "unknown": Look("Not known", "circle-help", "unknown"),
-    # What pings say
-    "success": Look("Success", "circle-check", "ok"),
-    "fail": Look("Failure", "circle-x", "down"),
-    "start": Look("Start", "play", "info"),
-    "log": Look("Log", "info", "unknown"),
-    "ignored": Look("Ignored", "circle-dashed", "unknown"),
-    "ending": Look("Ends soon", "triangle-alert", "warn"),
-    # Where an incident stands
-    "started": Look("Started", "circle-x", "down"),
-    "acknowledged": Look("Acknowledged", "user", "warn"),
-    "unconfirmed": Look("Unconfirmed", "circle-alert", "warn"),
-    "resolved": Look("Resolved", "circle-check", "ok"),
-}
 
 
 def look(status: str, flags=()) -> Look:
