@@ -19,6 +19,7 @@ TOPIC = re.compile(r"[-\w]{1,64}", re.ASCII)
 PRIORITIES = {0: 3, 1: 3, 2: 4, 3: 5}  # 3 is the default, 5 rings through Do Not Disturb where it may
 TAGS = {Event.UP: "white_check_mark", Event.TEST: "wave", Event.EXPIRY: "hourglass"}
 GONE = frozenset({401, 403, 404})
+LOST = frozenset({40009, 40010})  # the topic is invalid, or a name the server keeps for itself
 
 
 class NtfyOptions(OptionsForm):
@@ -67,7 +68,8 @@ def receipt(answer: Answer) -> Receipt:
     """Errors are {"code", "http", "error", "link"}."""
     said = answer.json if isinstance(answer.json, dict) else {}
     words = "taken" if answer.ok else str(said.get("error", ""))
-    return taken(answer, "ntfy", said=words, reference=str(said.get("id", "")), gone=GONE)
+    lost = said.get("code") in LOST
+    return taken(answer, "ntfy", said=words, reference=str(said.get("id", "")), gone=GONE, lost=lost)
 
 
 def document(message: Message) -> dict[str, Any]:

@@ -80,7 +80,9 @@ def test_ntfy_takes_every_message(send, message):
     [
         (refusal(401, 40101, "unauthorized"), True),
         (refusal(403, 40301, "forbidden"), True),
-        (refusal(400, 40009, "invalid request: topic invalid"), False),
+        (refusal(400, 40009, "invalid request: topic invalid"), True),
+        (refusal(400, 40018, "invalid request: actions invalid"), False),
+        (refusal(413, 41303, "JSON body too large"), False),
     ],
 )
 def test_what_ntfy_refuses_is_given_up(ntfy, send, said, disable):
@@ -91,7 +93,7 @@ def test_what_ntfy_refuses_is_given_up(ntfy, send, said, disable):
 
 
 @pytest.mark.parametrize(
-    "said", [refusal(429, 42908, "limit reached: daily message quota reached"), refusal(500, 50001, "internal error")]
+    "said", [refusal(429, 42908, "limit reached: too many messages"), refusal(500, 50001, "internal server error")]
 )
 def test_what_may_become_well_is_tried_again(ntfy, send, said):
     ntfy.does(answer(said["http"], text_of(said)))
