@@ -156,6 +156,19 @@ ROUTES = {
     "pipeline:banner": ANYONE,
     "metrics": ANYONE,
     # incidents
+    "api_incidents": SIGNED_IN,
+    "api_incidents_v3": SIGNED_IN,
+    "api_incident": TEAM,
+    "api_incident_v3": TEAM,
+    "api_incident_acknowledge": TEAM,
+    "api_incident_acknowledge_v3": TEAM,
+    "api_incident_resolve": TEAM,
+    "api_incident_resolve_v3": TEAM,
+    "api_incident_reopen": TEAM,
+    "api_incident_reopen_v3": TEAM,
+    "api_incident_timeline": TEAM,
+    "api_incident_timeline_v3": TEAM,
+    "api_incident_comments": TEAM,
     "incidents:list": SIGNED_IN,
     "incidents:rows": SIGNED_IN,
     "incidents:detail": TEAM,
@@ -264,6 +277,7 @@ class World:
             pk = row.pk if word in name else pk
         pk = self.deleted.pk if name == "monitors:restore" else pk
         pk = self.heartbeat.pk if name in {"monitors:ping", "api_heartbeat"} else pk
+        pk = self.incident.pk if name.startswith("api_incident") else pk
         pk = self.maintenance.pk if name.startswith("incidents:maintenance") else pk
         pk = self.run.pk if name in {"monitors:test_run", "monitors:test_results", "api_test"} else pk
         pk = UNKNOWN if unknown else pk

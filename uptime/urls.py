@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("accounts.api_urls")),
     path("", include("monitors.api_urls")),
+    path("", include("incidents.api_urls")),
     path("", include("alerts.api_urls")),
     path("", include("monitors.urls")),
     path("", include("incidents.urls")),

@@ -54,7 +54,8 @@ def test_limits_that_make_no_sense_are_refused(given, field, words):
     assert words in ProbedOptions.of(given).errors[field][0]
 
 
-@pytest.mark.parametrize("kind", probed_kinds(), ids=lambda kind: kind.name)
+# A domain's registry is not what is watched: how fast it answers says nothing of the domain.
+@pytest.mark.parametrize("kind", [k for k in probed_kinds() if k.name != "domain"], ids=lambda kind: kind.name)
 def test_every_kind_that_answers_in_some_time_has_them(kind):
     assert issubclass(kind.Options, ProbedOptions)
 
