@@ -130,7 +130,7 @@ def test_the_live_part_is_the_same_page(client, job):
 def test_the_page_asks_for_no_more_the_more_pings_there_are(client, job, django_assert_max_num_queries):
     for minute in range(60, 30, -1):
         ping(job, minute)
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(30):
         page_of(client, job)
 
 
