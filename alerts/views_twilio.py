@@ -48,13 +48,9 @@ def digit(request, key):
         return _read(message)
     if delivery.incident_id is None:
         return _xml(voice.reply("The key works. Goodbye."))
-    done = calling_back.acknowledge(delivery)
-    return _xml(voice.reply("You have acknowledged it. Nobody else is told. Goodbye." if done else _late(delivery)))
-
-
-def _late(delivery: Delivery) -> str:
-    delivery.incident.refresh_from_db()
-    return f"{voice.spoken(_message(delivery))} There is nothing left to acknowledge. Goodbye."
+    if calling_back.acknowledge(delivery):
+        return _xml(voice.reply("You have acknowledged it. Nobody else is told. Goodbye."))
+    return _xml(voice.reply(f"{voice.spoken(message)} There is nothing left to acknowledge. Goodbye."))
 
 
 def _message(delivery: Delivery) -> Message:

@@ -95,7 +95,7 @@ class Incidents(IncidentView):
         form = DeclareForm({**request.data, "monitor": request.data.get("monitor_id")}, team=team)
         if not form.is_valid():
             raise exceptions.ValidationError(
-                {("monitor_id" if k == "monitor" else k): v for k, v in form.errors.items()}
+                {("monitor_id" if k == "monitor" else k): list(v) for k, v in form.errors.items()}
             )
         made = handling.declare(team, _person(request, "requester_email"), **form.cleaned_data)
         return self.answer(request, made.pk, status.HTTP_201_CREATED)
@@ -237,7 +237,7 @@ class Comments(IncidentView):
         incident = self.found(request, id)
         form = CommentForm({"text": request.data.get("content")})
         if not form.is_valid():
-            raise exceptions.ValidationError({"content": form.errors["text"]})
+            raise exceptions.ValidationError({"content": list(form.errors["text"])})
         entry = handling.comment(incident, Person.of(request.user), form.cleaned_data["text"])
         return Response({"data": serializers.comment(entry)}, status=status.HTTP_201_CREATED)
 
@@ -245,24 +245,24 @@ class Comments(IncidentView):
 class IncidentsV3(Incidents):
     """The same under the address newer clients use; likewise those below."""
 
-    schema = None
+    schema = None  # type: ignore[assignment]
 
 
 class OneIncidentV3(OneIncident):
-    schema = None
+    schema = None  # type: ignore[assignment]
 
 
 class AcknowledgeV3(Acknowledge):
-    schema = None
+    schema = None  # type: ignore[assignment]
 
 
 class ResolveV3(Resolve):
-    schema = None
+    schema = None  # type: ignore[assignment]
 
 
 class ReopenV3(Reopen):
-    schema = None
+    schema = None  # type: ignore[assignment]
 
 
 class TimelineV3(Timeline):
-    schema = None
+    schema = None  # type: ignore[assignment]

@@ -79,6 +79,7 @@ def end(monitor: Monitor, now: datetime) -> None:
 def facts(incident: Incident) -> dict[str, Any]:
     """What the page of an incident shows of the end, besides the incident itself."""
     monitor, now = incident.monitor, timezone.now()
+    assert monitor is not None  # noqa: S101 - only what ends has such an incident
     near, ends, step = ending(monitor, now), incident.expires_at or now, incident.step or 0
     return {
         "monitor": monitor,

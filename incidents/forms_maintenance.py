@@ -60,8 +60,9 @@ class MaintenanceForm(forms.Form):
     def __init__(self, data=None, *, team, user, instance=None, initial=None):
         self.team, self.user, self.instance = team, user, instance
         super().__init__(data, initial={**self._initial(), **(initial or {})})
-        self.fields["time_zone"].choices = [(zone, zone) for zone in time_zones()]
-        self.fields["monitors"].queryset = Monitor.objects.alive().filter(team=team).order_by("name")
+        fields: dict[str, Any] = self.fields
+        fields["time_zone"].choices = [(zone, zone) for zone in time_zones()]
+        fields["monitors"].queryset = Monitor.objects.alive().filter(team=team).order_by("name")
 
     def _initial(self) -> dict[str, Any]:
         row, zone = self.instance, self.user.time_zone or "UTC"

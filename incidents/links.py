@@ -36,8 +36,7 @@ def acknowledge_url(incident: Incident, user_or_name: User | str) -> str:
 
 
 def acknowledge_token(incident: Incident, user_or_name: User | str) -> str:
-    member = isinstance(user_or_name, User)
-    whose = {"u": str(user_or_name.pk)} if member else {"n": str(user_or_name)[:150]}
+    whose = {"u": str(user_or_name.pk)} if isinstance(user_or_name, User) else {"n": user_or_name[:150]}
     return signing.dumps({"i": incident.pk, **whose}, salt=SALT)
 
 

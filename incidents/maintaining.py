@@ -101,9 +101,11 @@ def _windows(now: datetime) -> dict[int, Window]:
     rows = Maintenance.objects.filter(current_from__lte=now + AHEAD, current_until__gt=now)
     found: dict[int, Window] = {}
     for row in rows.order_by("current_from").prefetch_related("monitors"):
+        if row.current_from is None or row.current_until is None:
+            continue
+        window = Window(row.current_from, row.current_until)
         for pk in _covered(row):
             before = found.get(pk)
-            window = Window(row.current_from, row.current_until)
             found[pk] = Window(before.start, max(before.end, window.end)) if before else window
     return found
 

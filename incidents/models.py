@@ -44,7 +44,7 @@ class Transition(models.Model):
         null=True, blank=True, help_text="Not announced before: everything failed at once, which may be our own fault."
     )
     dropped_at = models.DateTimeField(
-        null=True, blank=True, help_text="Never announced: it was over before it was believed, or it is flapping."
+        null=True, blank=True, help_text="Never announced: it was over before it was believed."
     )
 
     objects = TransitionQuerySet.as_manager()

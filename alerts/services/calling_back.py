@@ -35,14 +35,14 @@ def report(delivery: Delivery, said: str, reference: str = "", detail: str = "")
 def _lost(row: Delivery, words: str, now: datetime) -> None:
     row.status, row.answer, row.finished_at = Status.DEAD, words[:500], now
     row.save(update_fields=["status", "answer", "finished_at"])
-    Channel.objects.filter(pk=row.channel_id).update(last_failed_at=now, last_error=words[:500])
+    Channel.objects.filter(deliveries=row).update(last_failed_at=now, last_error=words[:500])
     falling_back.fall_back(row, words, now)
 
 
 @transaction.atomic
 def acknowledge(delivery: Delivery) -> bool:
     """Whoever was told by `delivery` sees to its incident. False where there is nothing to acknowledge any more."""
-    found = Incident.objects.select_for_update().filter(pk=delivery.incident_id).first()
+    found = Incident.objects.select_for_update().filter(deliveries=delivery).first()
     if found is None or found.resolved_at or found.acknowledged_at:
         return False
     found.acknowledged_at = timezone.now()

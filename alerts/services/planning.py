@@ -166,14 +166,17 @@ class _Rules:
         self.own = {each.monitor_id: each for each in own.prefetch_related("policy__steps")}
         self.defaults = policies.ensure_defaults(teams)
 
+    def _of(self, incident: Incident) -> MonitorPolicy | None:
+        return self.own.get(incident.monitor_id) if incident.monitor_id else None
+
     def policy(self, incident: Incident) -> Policy:
-        own = self.own.get(incident.monitor_id)
+        own = self._of(incident)
         return (own and own.policy) or self.defaults[incident.team_id]
 
     def severity(self, incident: Incident) -> Severity:
         if incident.kind in EXPIRIES:
             return Severity.LOW
-        own = self.own.get(incident.monitor_id)
+        own = self._of(incident)
         return Severity(own.severity) if own else Severity.HIGH
 
 

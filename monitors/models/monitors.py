@@ -234,7 +234,6 @@ class State(models.Model):
         null=True, help_text="Of the maintenance it is in, was in last, or is near."
     )
     maintenance_until = models.DateTimeField(null=True, help_text="From this slot on it is judged as ever.")
-    flapping = models.BooleanField(default=False, help_text="Goes up and down: nobody is told until it is stable.")
     # The judge's memory: monitors.domain.verdict.State
     verdict = models.CharField(max_length=12, default="pending")
     streak = models.PositiveSmallIntegerField(default=0)

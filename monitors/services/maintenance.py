@@ -30,7 +30,9 @@ def arrange(windows: Mapping[int, Window], now: datetime) -> list[StatusChange]:
     """
     known = State.objects.filter(Q(maintenance_until__gt=now) | Q(status=Status.MAINTENANCE))
     before = {
-        pk: Window(start, end) for pk, start, end in known.values_list("pk", "maintenance_from", "maintenance_until")
+        pk: Window(start, end)
+        for pk, start, end in known.values_list("pk", "maintenance_from", "maintenance_until")
+        if start and end
     }
     differing = {pk for pk in before.keys() | windows.keys() if before.get(pk) != windows.get(pk)}
     under_way = State.objects.filter(pk__in=[pk for pk, each in windows.items() if each.start <= now < each.end])
