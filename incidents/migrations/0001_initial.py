@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('announced_at', models.DateTimeField(blank=True, null=True)),
                 ('hold_until', models.DateTimeField(blank=True, help_text='Not announced before: everything failed at once, which may be our own fault.', null=True)),
-                ('dropped_at', models.DateTimeField(blank=True, help_text='Never announced: it was over before it was believed, or it is flapping.', null=True)),
+                ('dropped_at', models.DateTimeField(blank=True, help_text='Never announced: it was over before it was believed.', null=True)),
             ],
             options={
                 'ordering': ['-decided_at'],

@@ -147,7 +147,6 @@ class Migration(migrations.Migration):
                 ('since', models.DateTimeField(default=django.utils.timezone.now)),
                 ('maintenance_from', models.DateTimeField(help_text='Of the maintenance it is in, was in last, or is near.', null=True)),
                 ('maintenance_until', models.DateTimeField(help_text='From this slot on it is judged as ever.', null=True)),
-                ('flapping', models.BooleanField(default=False, help_text='Goes up and down: nobody is told until it is stable.')),
                 ('verdict', models.CharField(default='pending', max_length=12)),
                 ('streak', models.PositiveSmallIntegerField(default=0)),
                 ('streak_first', models.DateTimeField(null=True)),
