@@ -95,7 +95,7 @@ class Incidents(IncidentView):
         form = DeclareForm({**request.data, "monitor": request.data.get("monitor_id")}, team=team)
         if not form.is_valid():
             raise exceptions.ValidationError(
-                {("monitor_id" if k == "monitor" else k): list(v) for k, v in form.errors.items()}
+                {("monitor_id" if k == "monitor" else k): [str(each) for each in v] for k, v in form.errors.items()}
             )
         made = handling.declare(team, _person(request, "requester_email"), **form.cleaned_data)
         return self.answer(request, made.pk, status.HTTP_201_CREATED)
@@ -237,7 +237,7 @@ class Comments(IncidentView):
         incident = self.found(request, id)
         form = CommentForm({"text": request.data.get("content")})
         if not form.is_valid():
-            raise exceptions.ValidationError({"content": list(form.errors["text"])})
+            raise exceptions.ValidationError({"content": [str(each) for each in form.errors["text"]]})
         entry = handling.comment(incident, Person.of(request.user), form.cleaned_data["text"])
         return Response({"data": serializers.comment(entry)}, status=status.HTTP_201_CREATED)
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from alerts.models import Channel, Delivery, Status
 from alerts.services import falling_back
-from incidents.models import Incident
+from incidents import handling
+from incidents.handling import Person, RefusedError
 from monitors import live
 
 FAILED = {"failed", "undelivered", "canceled"}
@@ -39,16 +40,17 @@ def _lost(row: Delivery, words: str, now: datetime) -> None:
     falling_back.fall_back(row, words, now)
 
 
-@transaction.atomic
 def acknowledge(delivery: Delivery) -> bool:
     """Whoever was told by `delivery` sees to its incident. False where there is nothing to acknowledge any more."""
-    found = Incident.objects.select_for_update().filter(deliveries=delivery).first()
-    if found is None or found.resolved_at or found.acknowledged_at:
+    if delivery.incident is None:
         return False
-    found.acknowledged_at = timezone.now()
-    found.acknowledged_by = delivery.channel.member if delivery.channel else None
-    found.save(update_fields=["acknowledged_at", "acknowledged_by"])
-    transaction.on_commit(lambda: live.bump([found.team_id]))
+    member = delivery.channel.member if delivery.channel else None
+    try:
+        handling.acknowledge(
+            delivery.incident, Person.of(member) if member else Person(f"{delivery.channel_name}, by phone")
+        )
+    except RefusedError:
+        return False
     return True
 
 
