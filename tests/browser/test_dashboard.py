@@ -106,10 +106,11 @@ def test_ages_count_on_by_themselves(open_page, shop):
 def test_a_new_monitor_shows_checking_and_then_its_result(open_page, shop):
     State.objects.filter(monitor=shop).update(status="pending", verdict="pending", last_checked_at=None)
     page = open_page(f"/monitors/{shop.pk}")
-    expect(page.locator("#summary .panel")).to_contain_text("Checking…")
+    verdict = page.locator("#summary .panel").first
+    expect(verdict).to_contain_text("Checking…")
     change(shop, "up", verdict="up", last_checked_at=timezone.now(), last_detail="Answered 200 OK")
-    expect(page.locator("#summary .panel")).to_contain_text("Up for")
-    expect(page.locator("#summary .panel")).to_contain_text("Answered 200 OK")
+    expect(verdict).to_contain_text("Up for")
+    expect(verdict).to_contain_text("Answered 200 OK")
 
 
 # Keyboard and dialogs

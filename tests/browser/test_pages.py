@@ -57,7 +57,7 @@ def test_an_incident_is_found_read_and_seen_to_end(page, shop):
     page.goto("/incidents")
     expect(page.locator("#incidents")).to_contain_text("Started")
     assert fits(page)
-    page.get_by_role("link", name="Shop").click()
+    page.locator("#incidents").get_by_role("link", name="Shop").click()
     expect(page.get_by_role("heading", name="Shop")).to_be_visible()
     assert fits(page)
 
