@@ -19,6 +19,7 @@ from monitors.domain.slots import default_timeout, max_timeout
 from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS, as_judged, is_probed, least_interval, usual_interval
+from monitors.sections import JUDGED_SECTIONS, SECTIONS
 from uptime import actions
 from uptime.lib.net import Guard
 
@@ -34,18 +35,6 @@ QUORUMS = {
 RULES = ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period", "when_blind")
 # What only what is probed has.
 PROBED = ("interval", "timeout", "regions", *RULES)
-# Fields as a page groups them; options of the kind that are named nowhere come in the section its form names.
-SECTIONS = {
-    "What to check": ["kind", "target", "name"],
-    "When": ["interval", "timeout", "schedule", "period", "expression", "time_zone", "grace"],
-    "What counts as up": ["expected_status", "keyword", "keyword_mode"],
-    "What ends one day": ["certificate_days", "domain_days"],
-    "Regions and verdict": [
-        "regions", "quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period",
-        "when_blind",
-    ],
-}  # fmt: skip
-JUDGED_SECTIONS = {"What to wait for": ["kind", "name", "target"], "When": SECTIONS["When"]}
 
 
 def default_of(name):
