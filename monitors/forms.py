@@ -19,18 +19,12 @@ from monitors.domain.slots import default_timeout, max_timeout
 from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS, as_judged, is_probed, least_interval, usual_interval
-from monitors.sections import JUDGED_SECTIONS, SECTIONS
+from monitors.sections import JUDGED_SECTIONS, QUORUMS, SECTIONS
 from uptime import actions
 from uptime.lib.net import Guard
 
 MAX_INTERVAL = MAX_PERIOD = 86_400  # seconds: a day
 MIN_TIMEOUT = 0.5  # seconds
-QUORUMS = {
-    "majority": "Most of its regions",
-    "any": "Any one region",
-    "all": "All of its regions",
-    "at_least": "At least a number of regions",
-}
 # How its votes are judged: fields that are attributes of the same name, with a default.
 RULES = ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period", "when_blind")
 # What only what is probed has.

@@ -1,5 +1,11 @@
-"""How a page groups the fields of a monitor's form."""
+"""How a page groups the fields of a monitor's form, and the words of its choices."""
 
+QUORUMS = {
+    "majority": "Most of its regions",
+    "any": "Any one region",
+    "all": "All of its regions",
+    "at_least": "At least a number of regions",
+}
 # Fields as a page groups them; options of the kind that are named nowhere come in the section its form names.
 SECTIONS = {
     "What to check": ["kind", "target", "name"],
