@@ -19,7 +19,7 @@ from monitors.domain.slots import default_timeout, max_timeout
 from monitors.masks import MASK, holds_mask, masked, unmasked
 from monitors.models import Monitor, Region, WhenBlind
 from monitors.probes.kinds import KINDS, as_judged, is_probed, least_interval, usual_interval
-from monitors.sections import grouped
+from monitors.sections import QUORUMS, grouped
 from monitors.services import groups
 from monitors.targets import name_of
 from uptime import actions
@@ -27,12 +27,6 @@ from uptime.lib.net import Guard
 
 MAX_INTERVAL = MAX_PERIOD = 86_400  # seconds: a day
 MIN_TIMEOUT = 0.5  # seconds
-QUORUMS = {
-    "majority": "Most of its regions",
-    "any": "Any one region",
-    "all": "All of its regions",
-    "at_least": "At least a number of regions",
-}
 # How its votes are judged: fields that are attributes of the same name, with a default.
 RULES = ("quorum", "at_least", "confirm", "recover", "confirmation_period", "recovery_period", "when_blind")
 STORED = ("name", "target", "interval", "timeout_ms", "options", "secrets", "regions", *RULES)

@@ -1,7 +1,13 @@
-"""The sections in which a page shows the fields of a monitor's form."""
+"""The sections in which a page shows the fields of a monitor's form, and the words of its choices."""
 
 from monitors.probes.thresholds import LIMITS
 
+QUORUMS = {
+    "majority": "Most of its regions",
+    "any": "Any one region",
+    "all": "All of its regions",
+    "at_least": "At least a number of regions",
+}
 COMMON = {
     "What to check": ["kind", "target", "name"],
     "When": ["interval", "timeout"],

@@ -11,9 +11,6 @@ from tests.monitors.test_api import Caller, errors, made
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
-NO_LIMITS = {"degraded_above_ms": None, "down_above_ms": None, "upside_down": False}
-
-
 @pytest.fixture
 def caller(settings):
     settings.ALLOW_PRIVATE_TARGETS = False
@@ -103,7 +100,7 @@ def test_a_udp_monitor_speaks_in_the_wire_s_words(caller):
     body = {"url": "game.example.com", "port": "27015", "request_body": "status", "required_keyword": "players"}
     found = made(caller.create(monitor_type="udp", **body))["attributes"]
     assert {name: found[name] for name in body} == body
-    assert Monitor.objects.get().options == {"send": "status", "expect": "players", **NO_LIMITS}
+    assert Monitor.objects.get().options == {"send": "status", "expect": "players"}
 
 
 def test_of_a_dns_monitor_the_url_is_the_name_server(caller):

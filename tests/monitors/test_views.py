@@ -18,7 +18,6 @@ from tests.factories import make_incident, make_monitor, make_region, make_user,
 
 pytestmark = pytest.mark.django_db
 
-NO_LIMITS = {"degraded_above_ms": None, "down_above_ms": None, "upside_down": False}
 ONE = ["detail", "summary", "series", "edit", "delete", "pause", "resume", "check", "restore"]
 
 
@@ -396,13 +395,13 @@ def test_a_monitor_of_another_type_is_added_shown_and_edited(client, alice, eu):
     assert (monitor.kind, monitor.target, monitor.options) == (
         "tcp",
         "example.com:5432",
-        {**NO_LIMITS, "send": "", "expect": ""},
+        {"send": "", "expect": ""},
     )
     page = text(client.get(reverse("monitors:detail", args=[monitor.pk])))
     assert "TCP port · example.com:5432" in page
     client.post(reverse("monitors:edit", args=[monitor.pk]), {**given, "expect": "SSH"})
     monitor.refresh_from_db()
-    assert monitor.options == {**NO_LIMITS, "send": "", "expect": "SSH"}
+    assert monitor.options == {"send": "", "expect": "SSH"}
     assert "Show the settings" not in text(client.get(reverse("monitors:edit", args=[monitor.pk])))
 
 
