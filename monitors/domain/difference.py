@@ -67,7 +67,7 @@ def difference(before: object, after: object) -> list[str]:
 def _names(old: Bundle, new: Bundle) -> Iterator[str]:
     """Of the hosts that were looked up both times."""
     known = {each.host: each for each in old.names}
-    for now in new.names:
+    for now in {each.host: each for each in new.names}.values():
         was = known.get(now.host)
         if was is None or not was.addresses:
             continue

@@ -219,7 +219,7 @@ def test_the_page_of_the_incident_says_what_matters(client, monitor):
     assert "What the regions see" in page
     assert "First failed round" not in page
     listed = client.get(reverse("incidents:list")).content.decode()
-    assert "Certificate:" in listed
+    assert "Certificate" in listed
     assert "Ends soon" in listed
 
 

@@ -159,6 +159,7 @@ def test_wrong_options_are_named(values, field):
 
 def test_who_chooses_nothing_is_warned_a_week_ahead():
     chosen = {"min_days": 7, "starttls": "", "server_name": "", "verify_tls": True, "certificate_days": 14}
+    chosen |= {"degraded_above_ms": None, "down_above_ms": None, "upside_down": False}
     assert Options.defaults() == chosen
 
 
