@@ -121,7 +121,7 @@ ENDS = (
     "record expires on", "expiry", "[expires on]", "[有効期限]", "registrar registration expiration date",
 )  # fmt: skip
 NOT_FOUND = re.compile(
-    r"^[\s%#>*]*(no match|not found|no entries found|no data found|nothing found|no object found|domain not found"
+    r"^[ \t%#>*]*(no match|not found|no entries found|no data found|nothing found|no object found|domain not found"
     r"|the queried object does not exist|domain .{1,80} not found|.{1,80} is free$|status:\s*(free|available)"
     r"|no such domain|object does not exist|available$)",
     re.IGNORECASE | re.MULTILINE,

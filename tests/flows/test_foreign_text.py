@@ -35,7 +35,7 @@ RAW = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e
 PAGES = [
     "monitors:list", "monitors:rows", "monitors:detail", "monitors:summary", "monitors:series", "monitors:edit",
     "incidents:list", "incidents:rows", "incidents:detail", "incidents:summary", "pipeline:page", "pipeline:parts",
-    "pipeline:letters", "website", "website_status", "api_monitors", "api_monitor", "api_monitor_sla",
+    "website", "website_status", "api_monitors", "api_monitor", "api_monitor_sla",
     "api_monitor_response_times", "metrics",
 ]  # fmt: skip
 ADMIN = ["/admin/monitors/monitor/", "/admin/monitors/monitor/{monitor}/change/", "/admin/incidents/incident/"]

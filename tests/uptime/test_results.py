@@ -60,7 +60,7 @@ def test_a_sign_of_life_is_written_down(attacker, worker):
     make_watched()
     region = Region.objects.get()
     canaries = [["http://up.example/", True, "up", 0, ""]]
-    sign = {"sign": ["host:1", now_ms(), 3, 1.5, "0.1.0", canaries, now_ms()]}
+    sign = {"sign": ["host:1", now_ms(), 3, 1.5, "0.1.0", canaries, ["192.0.2.9"], now_ms()]}
     send(attacker, "eu", seal(key_bytes(region.key), "results", "eu", now_ms(), sign))
     found = wait_until(RegionWorker.objects.first)
     assert (found.name, found.in_flight, found.lag_ms) == ("host:1", 3, 1.5)
