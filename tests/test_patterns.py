@@ -30,13 +30,13 @@ HARMLESS = {
     r"[0-9A-Fa-f]{8,}|[\w+/=-]{20,}|\d+": "nothing follows the repeats: whatever they take is a match",
     r"[&;\s]+": "nothing follows the repeat: whatever it takes is a match",
     r"[\s().\-/]+": "nothing follows the repeat: whatever it takes is a match",
-    r"[\w-]{1,25}(,[\w-]{1,25})*": "each round of the outer repeat begins with a comma, which the inner one cannot take",
+    r"[\w-]{1,25}(,[\w-]{1,25})*": "each round of the outer repeat begins with a comma",
     r"^[ \t]*(\[[^\]\n]{1,40}\]|[A-Za-z][A-Za-z0-9 /_-]{1,48}?)[ \t.]*(?:[:\]]|(?<=\]))[ \t]*(.*)$": (
         "begins at the start of a line only, and the name before the colon has at most 49 characters"
     ),
     r"^[ \t%#>*]*(no match|not found|no entries found|no data found|nothing found|no object foun"
     r"d|domain not found|the queried object does not exist|domain .{1,80} not found|.{1,80} is f"
-    r"ree$|status:\s*(free|available)|no such domain|object does not exist|available$)": "begins at the start of a line only",
+    r"ree$|status:\s*(free|available)|no such domain|object does not exist|available$)": "begins at a line only",
     r"^[ \t]*record expires on[ \t]+(.+)$": "begins at the start of a line only",
     r"^[ \t]*([A-Za-z ]{4,40}):[ \t]*\n[ \t]+(\S.*)$": "begins at the start of a line only",
     r"<{x}>([^<]*)</{x}>": "the text between two tags holds no tag to begin anew at",
