@@ -110,7 +110,7 @@ def test_messages_nobody_should_believe(stack, trial, voice):
         for sealed in ("", "nonsense", "A" * 10_000_000, None, {"sealed": "no"}, voice.seal("us", lie, by="eu")):
             voice.says("us", sealed)
         voice.says("nowhere", voice.seal("eu", lie))
-        genuine = voice.seal("eu", {"sign": ["parrot:1", now_ms(), 0, 0.0, "0", [], now_ms()]})
+        genuine = voice.seal("eu", {"sign": ["parrot:1", now_ms(), 0, 0.0, "0", [], [], now_ms()]})
         for _ in range(50):
             voice.says("eu", genuine)
         wait_until(lambda: voice.dead_letters() == before + 7, 30, what="all seven are put aside")

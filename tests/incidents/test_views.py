@@ -40,7 +40,8 @@ def resolved(monitor, started_at, **length):
 
 def order(response, *texts):
     """`texts` in the order in which they stand on the page, below banners."""
-    page = response.content.decode().partition('id="incidents"')[2]
+    page = response.content.decode()
+    page = page.partition('id="incidents"')[2] or page
     return sorted((text for text in texts if text in page), key=page.index)
 
 

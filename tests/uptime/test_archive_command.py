@@ -157,8 +157,8 @@ def many(count):
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO monitors_tick (monitor_id, region_id, slot, vote, reason, config_version, attempts, address, "
-            "detail, response_ms) SELECT n, 9, timestamptz '2026-01-31 12:00Z' + n * interval '1 ms', 'up', '', 1, 1, "
-            "'192.0.2.1', md5(n::text) || md5((n + 1)::text), random() FROM generate_series(1, %s) n",
+            "degraded, detail, response_ms) SELECT n, 9, timestamptz '2026-01-31 12:00Z' + n * interval '1 ms', 'up', "
+            "'', 1, 1, '192.0.2.1', false, md5(n::text) || md5((n + 1)::text), random() FROM generate_series(1, %s) n",
             [count],
         )
 

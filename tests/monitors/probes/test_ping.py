@@ -113,7 +113,8 @@ def test_only_the_reply_to_this_very_request_counts():
 def test_more_replies_than_packets_cannot_be_asked_for():
     form = Options({"packets": 2, "replies": 3})
     assert form.errors == {"replies": ["Only 2 packets are sent. Lower it, or send more."]}
-    assert Options.defaults() == {"packets": 3, "replies": 1}
+    no_limits = {"degraded_above_ms": None, "down_above_ms": None, "upside_down": False}
+    assert Options.defaults() == {"packets": 3, "replies": 1, **no_limits}
 
 
 @pytest.mark.parametrize(
