@@ -48,7 +48,10 @@ def make(team: Team, region: Region, urls: list[str], interval: int) -> None:
     State.objects.bulk_create(
         State(monitor=monitor, since=now, status=Status.UP, verdict=Status.UP) for monitor in monitors
     )
-    RolledUp.objects.bulk_create(RolledUp(monitor=monitor, until=floor(now, FIVE_MINUTES)) for monitor in monitors)
+    RolledUp.objects.bulk_create(
+        [RolledUp(monitor=monitor, until=floor(now, FIVE_MINUTES)) for monitor in monitors],
+        ignore_conflicts=True,  # rolling up may have found them before
+    )
     StatusInterval.objects.bulk_create(
         StatusInterval(monitor=monitor, status=Status.UP, start=now) for monitor in monitors
     )
