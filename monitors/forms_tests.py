@@ -10,6 +10,7 @@ from monitors.domain.proposal import Candidate, Role, candidates, parse
 from monitors.forms import STORED, MonitorForm
 from monitors.probes.kinds import KINDS
 from monitors.services.testruns import Trial
+from uptime.lib.domains import registered
 
 
 def trial(form, key="check"):
@@ -64,7 +65,7 @@ class AddressForm(forms.Form):
     def clean_target(self):
         text = self.cleaned_data["target"]
         try:
-            found = candidates(parse(text), {kind.name for kind in KINDS})
+            found = candidates(parse(text, registered), {kind.name for kind in KINDS})
         except ValueError as error:
             raise ValidationError(str(error)) from error
         tried = [(each, self._form(each)) for each in found]

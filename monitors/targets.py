@@ -4,11 +4,8 @@ from urllib.parse import urlsplit
 
 from monitors.probes.kinds import KINDS, is_probed
 from monitors.wire import split_port
-from uptime.lib.domains import registrable
+from uptime.lib.domains import is_own, registrable
 from uptime.lib.net import is_address
-
-# Names of one's own network, by RFC 6762, RFC 6761, RFC 8375 and habit.
-OWN = ("localhost", "local", "internal", "intranet", "lan", "home.arpa", "test")
 
 
 def domain_of(kind: str, target: str) -> str:
@@ -17,7 +14,7 @@ def domain_of(kind: str, target: str) -> str:
     if kind not in KINDS or not is_probed(KINDS.get(kind)):
         return ""
     host = host_of(target)
-    if is_address(host) or "." not in host or host.endswith(tuple(f".{name}" for name in OWN)):
+    if is_address(host) or is_own(host):
         return ""
     return registrable(host)[:253]
 

@@ -5,7 +5,7 @@ here knows kinds by more than their names, and names that an installation does n
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
@@ -34,22 +34,6 @@ PLAIN_PORTS = {
 TLS_PORTS = {465, 636, 993, 995, 5061, 5671, 8883}  # TLS begins at once
 GRPC_PORT = 50051
 
-# Names that nobody has registered (RFC 6761, RFC 8375, and what home networks use).
-_UNREGISTERED = {
-    "localhost",
-    "local",
-    "internal",
-    "intranet",
-    "lan",
-    "home",
-    "corp",
-    "test",
-    "invalid",
-    "arpa",
-    "onion",
-}
-# Second levels under which countries register: a guess good enough for a proposal.
-_SECOND_LEVELS = {"ac", "co", "com", "edu", "gob", "gov", "gv", "ne", "net", "nom", "or", "org"}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f]")
 
@@ -68,12 +52,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What was typed, taken apart. `host` without brackets; `rest`: path and query of a web address."""
+    """What was typed, taken apart. `host` without brackets; `rest`: path and query of a web address; `domain`: what
+    somebody registered of the name, "" if nobody did."""
 
     scheme: str
     host: str
     port: int | None
     rest: str = ""
+    domain: str = ""
 
     @property
     def is_ip(self) -> bool:
@@ -94,15 +80,6 @@ class Address:
 
     def endpoint(self, port: int) -> str:
         return f"{self.place}:{port}"
-
-    @property
-    def domain(self) -> str:
-        """What was registered of the name, as far as one can tell without the list of all suffixes; "" if nothing."""
-        labels = self.host.split(".")
-        if self.is_ip or len(labels) < 2 or labels[-1] in _UNREGISTERED:
-            return ""
-        deep = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVELS
-        return ".".join(labels[-3:] if deep else labels[-2:])
 
     @property
     def twin(self) -> str:
@@ -147,8 +124,10 @@ class Advice:
     why: str
 
 
-def parse(text: str) -> Address:
-    """Take an address apart. Raises ValueError with a sentence for the person who typed it."""
+def parse(text: str, registered: Callable[[str], str]) -> Address:
+    """Take an address apart; `registered` knows what of a host somebody registered.
+
+    Raises ValueError with a sentence for the person who typed it."""
     text = text.strip()
     if not text:
         raise ValueError("Enter an address, as in example.com.")
@@ -162,7 +141,7 @@ def parse(text: str) -> Address:
         raise ValueError(f"Nothing here watches “{scheme[:20]}://”. Use https://, or a host and port.")
     authority, rest = _split(text[match.end() :] if match else text)
     host, port = _host_and_port(_without_user(authority, scheme))
-    return Address(scheme, host, port, rest.partition("#")[0])
+    return Address(scheme, host, port, rest.partition("#")[0], registered(host))
 
 
 def _split(text: str) -> tuple[str, str]:

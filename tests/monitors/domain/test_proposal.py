@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.domain.proposal import Role, Seen, candidates, parse, propose
+from uptime.lib.domains import registered
 
 KINDS = {"http", "tcp", "tls", "dns", "domain", "ping", "smtp", "imap", "pop", "websocket", "grpc"}
 UP, DOWN, WAITING = Seen(2, 2, True), Seen(0, 2, True), Seen(0, 2, False)
@@ -63,7 +64,7 @@ def written(found):
 
 @pytest.mark.parametrize(("typed", "offered"), OFFERED.items())
 def test_an_address_is_offered_what_it_deserves(typed, offered):
-    assert written(candidates(parse(typed), KINDS)) == offered
+    assert written(candidates(parse(typed, registered), KINDS)) == offered
 
 
 @pytest.mark.parametrize(
@@ -87,13 +88,13 @@ def test_an_address_is_offered_what_it_deserves(typed, offered):
 )
 def test_what_cannot_be_read_says_why(typed, said):
     with pytest.raises(ValueError, match=said.replace("(", r"\(")):
-        candidates(parse(typed), KINDS)
+        candidates(parse(typed, registered), KINDS)
 
 
 @given(st.text(max_size=80))
 def test_whatever_is_typed_is_read_or_refused_in_a_sentence(text):
     try:
-        found = candidates(parse(text), KINDS)
+        found = candidates(parse(text, registered), KINDS)
     except ValueError as error:
         said = str(error)
     else:
@@ -104,21 +105,21 @@ def test_whatever_is_typed_is_read_or_refused_in_a_sentence(text):
 
 
 def test_a_kind_that_is_not_there_is_not_offered():
-    found = candidates(parse("example.com"), KINDS - {"domain"})
+    found = candidates(parse("example.com", registered), KINDS - {"domain"})
     assert [each.key for each in found] == ["https", "http", "twin", "certificate", "name"]
 
 
 def test_a_password_in_a_databases_address_is_dropped_at_once():
-    assert "secret" not in repr(parse("redis://user:secret@cache.example.com:6380"))
+    assert "secret" not in repr(parse("redis://user:secret@cache.example.com:6380", registered))
 
 
 def test_monitors_of_one_host_have_names_of_their_own():
-    names = [each.name for each in candidates(parse("https://example.com"), KINDS)]
+    names = [each.name for each in candidates(parse("https://example.com", registered), KINDS)]
     assert names == ["", "example.com http", "", "example.com certificate", "example.com DNS", "example.com domain"]
 
 
 def advice(typed, **seen):
-    offered = candidates(parse(typed), KINDS)
+    offered = candidates(parse(typed, registered), KINDS)
     return propose(offered, {each.key: seen.get(each.key, DOWN) for each in offered})
 
 
@@ -163,7 +164,7 @@ def test_the_certificate_is_included_where_the_website_is_watched_over_tls():
 
 @given(st.sampled_from(sorted(OFFERED)), st.data())
 def test_every_candidate_is_advised_of_once_all_is_known_and_never_two_mains(typed, data):
-    offered = candidates(parse(typed), KINDS)
+    offered = candidates(parse(typed, registered), KINDS)
     seen = {each.key: data.draw(st.sampled_from([UP, DOWN, Seen(1, 2, True)])) for each in offered}
     found = propose(offered, seen)
     assert set(found) == {each.key for each in offered}

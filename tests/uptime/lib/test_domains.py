@@ -14,6 +14,8 @@ from uptime.lib.domains import registered, registrable
         ("a.b.c.kobe.jp", "b.c.kobe.jp", "b.c.kobe.jp"),
         ("shop.xn--85x722f.xn--55qx5d.cn", "xn--85x722f.xn--55qx5d.cn", "xn--85x722f.xn--55qx5d.cn"),
         ("db.corp.unknown", "corp.unknown", "corp.unknown"),  # no such suffix: the last label counts as one
+        ("nas.home.arpa", "nas.home.arpa", ""),
+        ("printer.local", "printer.local", ""),
         ("co.uk", "co.uk", ""),
         ("com", "com", ""),
         ("localhost", "localhost", ""),
