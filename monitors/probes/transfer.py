@@ -225,7 +225,7 @@ class Transfer:
         if phases.tls is not None or code == PEER_FAILED_VERIFICATION:
             result.expires_at = first_end(easy.getinfo_raw(pycurl.INFO_CERTINFO))
         result.size, result.body = self._size, b"".join(self._chunks)[:MAX_BODY]
-        answer = self._answer(easy.getinfo(pycurl.RESPONSE_CODE))
+        answer = self._answer(easy.getinfo(pycurl.RESPONSE_CODE), result.body)
         if self._in_full or code or not 200 <= answer.status < 400:
             result.protocol, result.chain = libcurl.protocol(easy), libcurl.chain(easy)
             result.tls, result.cipher = self._tls
@@ -256,14 +256,14 @@ class Transfer:
     def _truncated(self) -> bool:
         return self._size > MAX_BODY
 
-    def _answer(self, status: int) -> Answer:
+    def _answer(self, status: int, body: bytes) -> Answer:
         headers = []
         for line in self._header_lines:
             name, colon, value = line.partition(b":")
             if colon:
                 headers.append((name.strip().lower().decode("latin-1"), _header_text(value.strip())))
-        body = b"".join(self._chunks)[:MAX_BODY] if self._request and self._request.keep_body else b""
-        answer = Answer(status, headers, body, self._truncated)
+        kept = body if self._request and self._request.keep_body else b""
+        answer = Answer(status, headers, kept, self._truncated)
         if self._request and self._request.route:
             answer.version = _VERSIONS.get(self.easy.getinfo(pycurl.INFO_HTTP_VERSION), "")
         return answer
