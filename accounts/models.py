@@ -93,6 +93,16 @@ class Team(models.Model):
         return self.name
 
 
+class OwnedQuerySet(models.QuerySet):
+    """Of whatever belongs to a `team`."""
+
+    def visible_to(self, user):
+        """The one visibility rule: what belongs to the teams `user` is a member of."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(team__memberships__user=user)
+
+
 class Membership(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")

@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Team, User
+from accounts.models import OwnedQuerySet, Team, User
 from alerts.channels.base import KINDS, Event
 from alerts.domain import escalation
 from alerts.domain.escalation import Severity, Whom, WhomKind
@@ -24,15 +24,7 @@ def all_severities():
     return [severity.value for severity in Severity]
 
 
-class TeamQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        """The one visibility rule: what belongs to the teams `user` is a member of."""
-        if not user.is_authenticated:
-            return self.none()
-        return self.filter(team__memberships__user=user)
-
-
-class ChannelQuerySet(TeamQuerySet):
+class ChannelQuerySet(OwnedQuerySet):
     def listed(self):
         """With what a list of them shows."""
         return self.select_related("member", "fallback", "team").order_by("name", "id")
@@ -144,7 +136,7 @@ class Policy(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = TeamQuerySet.as_manager()
+    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-is_default", "name", "id"]
@@ -265,7 +257,7 @@ class Status(models.TextChoices):
     CANCELLED = "cancelled", "Not needed"
 
 
-class DeliveryQuerySet(TeamQuerySet):
+class DeliveryQuerySet(OwnedQuerySet):
     OPEN = (Status.PENDING, Status.SENDING, Status.FAILED)
     TOLD = (Status.SENT, Status.KEPT, Status.DIGESTED)
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
-from incidents.models import Incident, TimelineEntry, Transition
+from incidents.models import Incident, Maintenance, TimelineEntry, Transition
 from monitors.admin import ReadOnly
 
 
@@ -81,3 +81,11 @@ class TransitionAdmin(ReadOnly, admin.ModelAdmin):
         "why",
         "config_version",
     ]
+
+
+@admin.register(Maintenance)
+class MaintenanceAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["name", "team", "everything", "starts_at", "rule", "current_from", "current_until", "ended_at"]
+    list_filter = ["everything", ("rule", admin.EmptyFieldListFilter), ("ended_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["team"]
+    search_fields = ["name", "team__name", "monitors__name"]

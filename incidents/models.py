@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Team, User
+from accounts.models import OwnedQuerySet, Team, User
 from incidents.domain import lifecycle
 from monitors.domain.verdict import Status
 from monitors.models import Monitor
@@ -68,13 +68,7 @@ class Transition(models.Model):
         return f"{self.monitor_id} {self.from_status} to {self.to_status}"
 
 
-class IncidentQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        """The one visibility rule: incidents of the teams `user` is a member of."""
-        if not user.is_authenticated:
-            return self.none()
-        return self.filter(team__memberships__user=user)
-
+class IncidentQuerySet(OwnedQuerySet):
     def open(self):
         return self.filter(resolved_at=None)
 
@@ -235,14 +229,6 @@ class Notice(models.Model):
         return f"{self.incident_id} {self.key}"
 
 
-class MaintenanceQuerySet(models.QuerySet):
-    def visible_to(self, user):
-        """The one visibility rule: maintenance of the teams `user` is a member of."""
-        if not user.is_authenticated:
-            return self.none()
-        return self.filter(team__memberships__user=user)
-
-
 class Maintenance(models.Model):
     """A time in which some monitors are worked on: they are looked at as ever, and nobody is told."""
 
@@ -262,7 +248,7 @@ class Maintenance(models.Model):
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = MaintenanceQuerySet.as_manager()
+    objects = OwnedQuerySet.as_manager()
 
     class Meta:
         ordering = ["current_from", "id"]

@@ -10,7 +10,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Team, User
+from accounts.models import OwnedQuerySet, Team, User
 from monitors.domain.slots import lateness, watermark
 from monitors.domain.verdict import Policy, Quorum, Status
 from monitors.models.regions import Region
@@ -28,12 +28,10 @@ STATUSES = [
 ]
 
 
-class MonitorQuerySet(models.QuerySet):
+class MonitorQuerySet(OwnedQuerySet):
     def visible_to(self, user):
-        """The one visibility rule: monitors of the teams `user` is a member of, deleted ones left out."""
-        if not user.is_authenticated:
-            return self.none()
-        return self.alive().filter(team__memberships__user=user)
+        """Deleted ones are left out."""
+        return super().visible_to(user).alive()
 
     def alive(self):
         return self.filter(deleted_at=None)

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from incidents.models import Incident, TimelineEntry, Transition
+from incidents.models import Incident, Maintenance, TimelineEntry, Transition
 from tests.factories import make_admin, make_incident, make_monitor, make_user, team_of
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +53,13 @@ def test_incidents_are_filtered_and_searched(client, incident, query):
 def test_transitions_are_listed_and_shown(client, transition):
     assert "Shop" in client.get(url("transition", "changelist")).content.decode()
     assert client.get(url("transition", "change", transition.pk)).status_code == 200
+
+
+def test_maintenance_is_listed_and_shown(client, monitor):
+    row = Maintenance.objects.create(team=monitor.team, name="Moving house", starts_at=timezone.now(), length=600)
+    row.monitors.add(monitor)
+    assert "Moving house" in client.get(url("maintenance", "changelist") + "?q=shop").content.decode()
+    assert "Shop" in client.get(url("maintenance", "change", row.pk)).content.decode()
 
 
 @pytest.mark.parametrize("page", ["add", "change", "delete"])
