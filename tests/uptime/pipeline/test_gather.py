@@ -63,14 +63,16 @@ def test_nothing_is_well_before_anything_has_run():
 
 
 def test_messages_that_wait_are_counted(running):
-    queue = queues.declare(queues.checks("eu", settings.QUEUE_PREFIX))
-    try:
-        for _ in range(3):
-            app.send_task("probe", args=["x"], queue=queue)
-        assert value("region-eu", "Waiting") == 3
-    finally:
-        with app.connection_or_acquire() as connection_:
-            queue.bind(connection_.default_channel).purge()
+    with app.connection_or_acquire() as connection_:
+        queue = queues.declare(queues.checks("eu", settings.QUEUE_PREFIX)).bind(connection_.default_channel)
+        queue.queue_declare()
+        queue.purge()  # of what other tests have left there
+        try:
+            for _ in range(3):
+                app.send_task("probe", args=["x"], queue=queue)
+            assert value("region-eu", "Waiting") == 3
+        finally:
+            queue.purge()
 
 
 def test_a_dispatch_that_runs_and_leaves_monitors_out_is_noticed(running):
