@@ -11,7 +11,7 @@ T = TypeVar("T")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
-def wait_until(condition: Callable[[], T], timeout: float = 10.0, every: float = 0.02, what: str = "") -> T:
+def wait_until(condition: Callable[[], T], timeout: float = 30.0, every: float = 0.02, what: str = "") -> T:
     """The first truthy answer of `condition`; fails the test after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (answer := condition()):

@@ -7,7 +7,7 @@ def goes_down_and_comes_back(product, website):
     """A website is watched, stops, is seen to be down and why, and comes back."""
     website.does(answer(200))
     pk = product.add(f"{website.url}/", check_frequency=3, request_timeout=5)
-    product.wait_for_status(pk, "up", 5)
+    product.wait_for_status(pk, "up")
 
     website.does(answer(500))
     down = product.wait_for_status(pk, "down")

@@ -48,12 +48,12 @@ def test_a_hanging_website_is_down_after_its_timeout(product):
 def test_pausing_takes_effect_and_resuming_checks_at_once(product, website):
     website.does(answer(200))
     pk = product.add(f"{website.url}/", check_frequency=1)
-    product.wait_for_status(pk, "up", 5)
+    product.wait_for_status(pk, "up")
     product.session.patch(f"{product.url}/api/v2/monitors/{pk}", json={"paused": True})
-    product.wait_for_status(pk, "paused", 3)
+    product.wait_for_status(pk, "paused")
     [(before,)] = product.sql("SELECT max(slot) FROM monitors_tick WHERE monitor_id = %s", pk)
     product.session.patch(f"{product.url}/api/v2/monitors/{pk}", json={"paused": False})
-    product.wait_for_status(pk, "up", 5)
+    product.wait_for_status(pk, "up")
     ticks = product.sql("SELECT count(*) FROM monitors_tick WHERE monitor_id = %s AND slot > %s", pk, before)
     assert ticks[0][0] >= 1
 
@@ -69,7 +69,7 @@ def test_a_region_on_this_machine_joins_while_running(product, website):
         0.3,
         "both regions have looked",
     )
-    wait_until(lambda: product.pids("checks.second"), 5)
+    wait_until(lambda: product.pids("checks.second"))
 
 
 def run_manage(environment, *words):
