@@ -29,7 +29,17 @@ class MembersWidget(forms.CheckboxSelectMultiple):
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         chosen = {str(each["id"]): each["weight"] for each in value or () if isinstance(each, dict)}
         rows = [
-            (name, pk, "checked" if pk in chosen else "", title, pk, chosen.get(pk, 1), MOST_WEIGHT, title)
+            (
+                name,
+                pk,
+                "checked" if pk in chosen else "",
+                title,
+                pk,
+                chosen.get(pk, 1),
+                MOST_WEIGHT,
+                title,
+                Rule.WEIGHTED.value,
+            )
             for pk, title in sorted(
                 self.choices, key=lambda choice: (choice[0] not in chosen, str(choice[1]).casefold())
             )
@@ -41,7 +51,8 @@ class MembersWidget(forms.CheckboxSelectMultiple):
             format_html_join(
                 "",
                 '<div class="member"><label><input type="checkbox" name="{}" value="{}" {}> <span>{}</span></label>'
-                '<input type="number" name="weight_{}" value="{}" min="1" max="{}" aria-label="Weight of {}"></div>',
+                '<input type="number" name="weight_{}" value="{}" min="1" max="{}" aria-label="Weight of {}" '
+                'data-when="rule={}"></div>',
                 rows,
             ),
         )
@@ -92,7 +103,7 @@ def _member(item: Any) -> dict[str, Any]:
 class Options(OptionsForm):
     section = "When it counts as up"
 
-    members = MembersField(label="Monitors", help_text="The numbers are their weights, for “a share of the weight”.")
+    members = MembersField(label="Monitors")
     rule = forms.ChoiceField(
         label="Up while",
         choices=[
@@ -110,6 +121,7 @@ class Options(OptionsForm):
         max_value=MOST,
         initial=1,
         required=False,
+        widget=forms.NumberInput(attrs={"data-when": f"rule={Rule.AT_LEAST.value}"}),
         help_text="Only for “at least a number of them”.",
     )
     share_up = forms.IntegerField(
@@ -118,7 +130,8 @@ class Options(OptionsForm):
         max_value=100,
         initial=50,
         required=False,
-        help_text="Only for “at least a share of the weight”.",
+        widget=forms.NumberInput(attrs={"data-when": f"rule={Rule.WEIGHTED.value}"}),
+        help_text="Of the weights beside the monitors; only for “at least a share of the weight”.",
     )
 
     def choose_from(self, monitors: Callable[[], Iterable[tuple[int, str]]]) -> None:

@@ -143,3 +143,24 @@ def test_without_scripts_every_field_is_there(browse, live_server, alice):
     for name in ("auth_password", "bearer_token", "token_url", "client_key"):
         expect(page.locator(f"#id_{name}")).to_be_visible()
     assert fits(page)
+
+
+def test_a_group_asks_for_weights_and_numbers_only_where_its_rule_needs_them(browse, live_server, alice):
+    monitor = make_monitor(team_of(alice), name="Shop")
+    page = browse(live_server.url, alice, DESKTOP)
+    page.goto("/monitors/add?kind=group")
+    weight, least, share = (
+        page.get_by_label("Weight of Shop"),
+        page.locator("#id_least_up"),
+        page.locator("#id_share_up"),
+    )
+    for each in (weight, least, share):
+        expect(each).to_be_hidden()
+    page.locator("#id_rule").select_option("at_least")
+    expect(least).to_be_visible()
+    page.locator("#id_rule").select_option("weighted")
+    expect(weight).to_be_visible()
+    expect(share).to_be_visible()
+    expect(least).to_be_hidden()
+    expect(page.locator(f"input[name=members][value='{monitor.pk}']")).to_be_visible()
+    assert fits(page)
