@@ -101,7 +101,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as steps:
-            self.servers.mkdir(mode=0o711)
+            self.servers.mkdir(mode=0o711, exist_ok=True)
             steps.callback(self.crew.stop)
             self.start_server(embedded.postgres(self.servers))
             self.start_server(embedded.valkey(self.servers))
