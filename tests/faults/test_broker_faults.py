@@ -99,6 +99,19 @@ def test_the_broker_is_full(stack, trial, voice):
 
 
 @pytest.mark.full
+def test_the_broker_s_password_is_changed(stack, trial, voice):
+    """Whoever is connected stays so until the connection breaks, and is then refused until somebody puts it right."""
+    with trial("B7", f"the broker's password was another for {SIZE.fault_s:g} s", logs=BROKER_AWAY) as tried:
+        voice.valkey.config_set("requirepass", "another")
+        voice.valkey.client_kill_filter(_type="normal", skipme=True)
+        voice.valkey.client_kill_filter(_type="pubsub", skipme=True)
+        page_times(stack, SIZE.fault_s)
+        voice.valkey.config_set("requirepass", "")
+    assert tried.lost.keys() <= OF_OURS
+    assert sum(tried.lost.values()) <= slots_within(SIZE.fault_s + 10)
+
+
+@pytest.mark.full
 def test_the_broker_is_slow(stack, trial):
     with trial("B6", f"every answer of the broker takes {SLOW_S * 1000:g} ms", logs=BROKER_AWAY) as tried:
         for wire in stack.wires():
