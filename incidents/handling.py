@@ -82,6 +82,7 @@ def reopen(incident: Incident, who: Person) -> None:
     incident.resolved_at = incident.acknowledged_at = incident.acknowledged_by = None
     incident.resolution = incident.resolved_name = incident.acknowledged_name = ""
     incident.reopened_at = timezone.now()
+    incident.settled_at = incident.reopened_at if incident.flapping_since else None
     incident.save()
     note(incident, incident.reopened_at, TimelineEntry.Kind.REOPENED, who=who.name)
     _tell(incident, Notice.Kind.STEP, f"{who.name} reopened it.", incident.reopened_at)

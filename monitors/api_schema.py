@@ -47,9 +47,10 @@ OBSERVED = {
     },
     "flags": {
         "type": "array",
-        "items": {**TEXT, "enum": ["confirming", "partial", "degraded", "nodata"]},
+        "items": {**TEXT, "enum": ["confirming", "partial", "degraded", "flapping", "nodata"]},
         "description": "`confirming`: it failed, not yet often enough to count. `partial`: too few regions see it "
-        "down. `degraded`: up, but slower than it should be. `nodata`: nothing can be measured at present.",
+        "down. `degraded`: up, but slower than it should be. `flapping`: it keeps changing; people are told when it is "
+        "steady. `nodata`: nothing can be measured at present.",
     },
     "paused_at": TIME,
     "last_checked_at": TIME,

@@ -129,6 +129,7 @@ def flags(state):
         "confirming": state.confirming,
         "partial": state.partial,
         "degraded": state.shown_degraded,
+        "flapping": state.flapping,
         "nodata": state.status == Status.NODATA,
     }
     return [name for name, true in found.items() if true]

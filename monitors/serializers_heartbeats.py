@@ -55,7 +55,7 @@ def attributes(monitor):
         "slug": monitor.target,
         **{wire_name(name): options[name] for name in Options.base_fields},
         "status": state.status,
-        "flags": ["late"] if state.late else [],
+        "flags": [name for name in ("late", "flapping") if getattr(state, name)],
         "paused": monitor.paused,
         "paused_at": iso(state.since) if monitor.paused else None,
         "last_ping_at": iso(heartbeat.last_ping_at),

@@ -26,6 +26,7 @@ LOCK = (
     0x5E7_0A1  # the PostgreSQL advisory lock that lets one run through at a time: what went up is told after the fall
 )
 OVER = {Incident.Resolution.RECOVERED, Incident.Resolution.BY_HAND}  # what people are told of
+FLAPPING = "Quiet: it is flapping, and was told of once."
 EXPIRIES = {Incident.Kind.CERTIFICATE, Incident.Kind.DOMAIN}
 
 
@@ -95,6 +96,8 @@ def _take_notices(touched: Touched, now: datetime) -> int:
         elif row.kind == Notice.Kind.RESOLVED:
             touched.ended[row.incident_id] = row
         else:
+            if row.kind == Notice.Kind.SETTLED:  # who was never told that it flaps must hear that it is down
+                touched.begin.setdefault(row.incident_id, row)
             touched.said.append(row)
     Notice.objects.filter(pk__in=[row.pk for row in rows]).update(announced_at=now)
     return len(rows)
@@ -245,10 +248,11 @@ class _Writer:
         """In its own words, to all who were told before."""
         if self.facts.expiry and not self.rules.tell_expiry:
             return
-        event = Event.EXPIRY if self.facts.expiry else Event.REMINDER
+        settled = notice.kind == Notice.Kind.SETTLED  # which no acknowledgement stops
+        event = Event.EXPIRY if self.facts.expiry else Event.DOWN if settled else Event.REMINDER
+        why = "It was told before, and there is news"
         for channel in self._told():
-            at = self._quiet()
-            self._row(channel, event, notice.key, self.now, at, "It was told before, and there is news", False, notice)
+            self._row(channel, event, notice.key, self.now, self._quiet(), why, settled, notice)
 
     def _recovery(self, cause: Transition | Notice) -> None:
         """To all who heard of it, or were about to: those hear that it was down, and is no longer."""
@@ -300,6 +304,8 @@ class _Writer:
             due_at=due,
             next_attempt_at=at,
         )
+        if self.incident.flapping and before:
+            row.status, row.answer, row.finished_at = Status.CANCELLED, FLAPPING, self.now
         self.ledger.add(row)
         self.rows.append(row)
 
