@@ -39,6 +39,11 @@ ASSERTIONS = {
         },
     },
 }
+POLICY = {
+    **TEXT,
+    "nullable": True,
+    "description": "The policy its alerts go by; `null`: the team's default one.",
+}
 OBSERVED = {
     "status": {
         **TEXT,
@@ -172,6 +177,7 @@ def _settings():
     found["timeout"] = {"type": "number", "description": "The same as `request_timeout`, always in seconds."}
     found["paused"] = {**FLAG, "default": False, "description": "Whether checking is stopped."}
     found["team_name"] = {**TEXT, "description": "The team a new monitor belongs to. Left out: your own."}
+    found["policy_id"] = POLICY
     found["port"] = {
         **TEXT,
         "nullable": True,
