@@ -45,6 +45,7 @@ def acknowledge(incident: Incident, who: Person) -> None:
     incident.acknowledged_name = who.name[:150]
     incident.save(update_fields=["acknowledged_at", "acknowledged_by", "acknowledged_name"])
     note(incident, incident.acknowledged_at, TimelineEntry.Kind.ACKNOWLEDGED, who=who.name)
+    _tell(incident, Notice.Kind.ACKNOWLEDGED, f"{who.name} acknowledged it.", incident.acknowledged_at)
     _redraw(incident)
 
 
