@@ -1,7 +1,7 @@
 """What a delivery says: written from its incident as it stands when the message is sent."""
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -110,8 +110,21 @@ def _told(delivery: Delivery, incident: Incident, zone: ZoneInfo, now: datetime)
             seen = f" {incident.acknowledger} has acknowledged it." if incident.acknowledger else ""
             return title, f"{cause}. It has lasted {words(now - incident.started_at)}, since {since}.{seen}"
         case Event.DOWN if outage:
-            return f"{name} is down", f"{cause}. Down since {since}."
+            return _down(delivery, incident, since, now)
     return f"{name}: {cause}", delivery.note or f"{cause}. Since {since}."
+
+
+def _down(delivery: Delivery, incident: Incident, since: str, now: datetime) -> tuple[str, str]:
+    """That it is down; or that it flaps, or did and is down for good, as the delivery notes."""
+    if not incident.flapping:
+        cause = incident.summary.rstrip(".")
+        said = f"{delivery.note} {cause}." if delivery.note else f"{cause}. Down since {since}."
+        return f"{incident.title} is down", said
+    changed = f"It changed {incident.changes} times in {words(now - (incident.flapping_since or now))}"
+    stands = f", and is {incident.monitor.state.status} now" if incident.monitor else ""
+    until = words(timedelta(seconds=settings.FLAP_QUIET))
+    said = f"{changed}{stands}: {incident.summary.rstrip('.')}. Nothing more is sent until it is steady for {until}."
+    return f"{incident.title} is flapping", said
 
 
 def _recovered(delivery: Delivery, incident: Incident, zone: ZoneInfo) -> tuple[str, str]:
@@ -120,6 +133,9 @@ def _recovered(delivery: Delivery, incident: Incident, zone: ZoneInfo) -> tuple[
     length = words(ended - incident.started_at)
     span = f"from {moment_words(incident.started_at, zone)} to {moment_words(ended, zone)}"
     name, cause = incident.title, incident.summary.rstrip(".")
+    if incident.flapping_since:
+        title = f"{name} is up again" if heard_before(delivery) else f"{name} was flapping for {length}"
+        return title, f"{delivery.note or 'It is steady.'} It was flapping {span}: {cause}."
     if heard_before(delivery):
         return f"{name} is up again", f"It was down for {length}, {span}: {cause}."
     return f"{name} was down for {length}", f"It was down {span}: {cause}. It is up again."
@@ -158,10 +174,9 @@ def _line(part: Delivery) -> str:
             return f"{name} is up again"
         case Event.REMINDER:
             return f"{name} is still down: {cause}"
-        case Event.DOWN if incident.resolved_at:
-            return f"{name} was down, and is up again: {cause}"
         case Event.DOWN:
-            return f"{name} is down: {cause}"
+            stands = "was down, and is up again" if incident.resolved_at else "is down"
+            return f"{name} {'is flapping' if incident.flapping else stands}: {cause}"
     return f"{name}: {part.note or cause}"
 
 

@@ -163,11 +163,14 @@ def waiting(incident: Incident, now: datetime) -> list[Preview]:
     own = MonitorPolicy.objects.filter(monitor=incident.monitor_id).select_related("policy").first()
     policy = (own and own.policy) or policies.ensure_default(incident.team)
     severity, book = Severity(alarm.severity), Book([incident.team_id])
+    told = set(incident.deliveries.values_list("channel_id", flat=True)) if incident.flapping else set()
     facts = Facts(alarm.begun_at, severity, incident.kind in {"certificate", "domain"}, incident.acknowledged_at)
     found = []
     for planned in plan(policy.rules, facts, now + AHEAD):
         if planned.due > now and planned.whom:
             for channel in book.resolve(incident.team_id, planned.whom, severity):
+                if channel.pk in told:
+                    continue  # quiet: it has heard that it is flapping
                 said = f"{channel.about.label} to {_name(channel)}"
                 found.append(Preview(planned.at, said, planned.why, channel.problem))
     return found[:MOST_PREVIEWED]

@@ -21,6 +21,7 @@ def _attributes() -> dict[str, Any]:
         "cause": TEXT,
         "kind": {**TEXT, "enum": list(Incident.Kind.values)},
         "status": {**TEXT, "enum": ["Started", "Acknowledged", "Validating", "Resolved"]},
+        "flapping": {"type": "boolean", "description": "Its monitor keeps changing: nobody hears until it is steady."},
         "started_at": TIME,
         "acknowledged_at": TIME,
         "acknowledged_by": MAYBE,

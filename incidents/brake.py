@@ -62,7 +62,8 @@ def hold_recoveries(monitors: list[int], now: datetime) -> None:
 def review(now: datetime) -> None:
     """Decide what becomes of everything that waits; run every few seconds."""
     why = hold(now)
-    later = Transition.objects.filter(monitor=OuterRef("monitor"), to_status__in=ENDINGS, at__gte=OuterRef("at"))
+    endings = Transition.objects.filter(to_status__in=ENDINGS, flapping=False)  # what flaps is not over
+    later = endings.filter(monitor=OuterRef("monitor"), at__gte=OuterRef("at"))
     falls = Transition.objects.waiting().exclude(hold_until=None).filter(to_status=Status.DOWN)
     waiting = falls.annotate(over=Exists(later)).select_related("monitor").order_by("pk")
     for row in waiting.select_for_update(of=("self",)):

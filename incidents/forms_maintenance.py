@@ -115,3 +115,28 @@ class MaintenanceForm(forms.Form):
             row.starts_at, row.ended_at = local, None
         maintaining.save(row, cleaned["monitors"])
         return row
+
+
+class LinkForm(forms.Form):
+    """A signed address by which a script starts maintenance, of one monitor of `team` or of all."""
+
+    use_required_attribute = False
+
+    name = forms.CharField(
+        label="Who uses it",
+        max_length=100,
+        help_text="Such as Deployment. The maintenance it starts is called so.",
+        error_messages={"required": "Say who uses it, such as Deployment."},
+    )
+    monitor = forms.ModelChoiceField(
+        Monitor.objects.none(),
+        label="Monitor",
+        required=False,
+        empty_label="All monitors of the team",
+        error_messages={"invalid_choice": "Choose one of your team’s monitors."},
+    )
+
+    def __init__(self, data=None, *, team):
+        super().__init__(data)
+        field: Any = self.fields["monitor"]
+        field.queryset = Monitor.objects.alive().filter(team=team).order_by("name")

@@ -45,6 +45,7 @@ def acknowledge(incident: Incident, who: Person) -> None:
     incident.acknowledged_name = who.name[:150]
     incident.save(update_fields=["acknowledged_at", "acknowledged_by", "acknowledged_name"])
     note(incident, incident.acknowledged_at, TimelineEntry.Kind.ACKNOWLEDGED, who=who.name)
+    _tell(incident, Notice.Kind.ACKNOWLEDGED, f"{who.name} acknowledged it.", incident.acknowledged_at)
     _redraw(incident)
 
 
@@ -82,6 +83,7 @@ def reopen(incident: Incident, who: Person) -> None:
     incident.resolved_at = incident.acknowledged_at = incident.acknowledged_by = None
     incident.resolution = incident.resolved_name = incident.acknowledged_name = ""
     incident.reopened_at = timezone.now()
+    incident.settled_at = incident.reopened_at if incident.flapping_since else None
     incident.save()
     note(incident, incident.reopened_at, TimelineEntry.Kind.REOPENED, who=who.name)
     _tell(incident, Notice.Kind.STEP, f"{who.name} reopened it.", incident.reopened_at)

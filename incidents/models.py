@@ -15,7 +15,7 @@ IN_MAINTENANCE = Q(monitor__state__status=Status.MAINTENANCE)
 class TransitionQuerySet(models.QuerySet):
     def waiting(self):
         """The outbox: what somebody must hear of and nobody has heard yet."""
-        return self.filter(announced_at=None, dropped_at=None, silent=False)
+        return self.filter(announced_at=None, dropped_at=None, silent=False, flapping=False)
 
     def due(self, now):
         """What may be announced at `now`, the oldest first; of a monitor in maintenance nothing is."""
@@ -46,6 +46,9 @@ class Transition(models.Model):
     dropped_at = models.DateTimeField(
         null=True, blank=True, help_text="Never announced: it was over before it was believed."
     )
+    flapping = models.BooleanField(
+        default=False, help_text="Never announced: quiet, while its monitor keeps going down and coming up."
+    )
 
     objects = TransitionQuerySet.as_manager()
 
@@ -54,11 +57,13 @@ class Transition(models.Model):
         constraints = [models.UniqueConstraint(fields=["monitor", "at", "to_status"], name="transition_once")]
         indexes = [
             models.Index(
-                fields=["created_at"], condition=Q(announced_at=None, dropped_at=None, silent=False), name="outbox"
+                fields=["created_at"],
+                condition=Q(announced_at=None, dropped_at=None, silent=False, flapping=False),
+                name="outbox",
             ),
             models.Index(
                 fields=["hold_until"],
-                condition=Q(announced_at=None, dropped_at=None, silent=False, hold_until__isnull=False),
+                condition=Q(announced_at=None, dropped_at=None, silent=False, flapping=False, hold_until__isnull=False),
                 name="outbox_held",
             ),
             models.Index(fields=["created_at"], name="transition_created"),
@@ -104,6 +109,11 @@ class Incident(models.Model):
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=12, choices=Resolution.choices, blank=True)
     resolved_name = models.CharField(max_length=150, blank=True, help_text="Who resolved it by hand.")
+    flapping_since = models.DateTimeField(
+        null=True, blank=True, help_text="Its monitor keeps changing; from the first of these changes."
+    )
+    changes = models.PositiveIntegerField(default=0, help_text="Of status, since its monitor has been flapping.")
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When we were sure that it is steady again.")
     reopened_at = models.DateTimeField(null=True, blank=True, help_text="When it was last taken up again.")
     acknowledged_at = models.DateTimeField(null=True, blank=True, help_text="Somebody sees to it: nobody else is told.")
     acknowledged_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -158,6 +168,11 @@ class Incident(models.Model):
         return self.monitor.state.status if self.monitor and self.kind == self.Kind.OUTAGE else ""
 
     @property
+    def flapping(self):
+        """Whether its monitor keeps going down and coming up: it lasts until that is over, and nobody hears more."""
+        return self.flapping_since is not None and self.settled_at is None and self.resolved_at is None
+
+    @property
     def status(self):
         """Where it stands (incidents.domain.lifecycle.Status)."""
         return lifecycle.status(self.resolved_at, self.acknowledged_at, self.monitor_status)
@@ -175,6 +190,8 @@ class TimelineEntry(models.Model):
         OPENED = "opened", "Opened"
         STEP = "step", "Drew nearer"
         ACKNOWLEDGED = "acknowledged", "Acknowledged"
+        FLAPPING = "flapping", "Flapping"
+        SETTLED = "settled", "Steady again"
         COMMENT = "comment", "Comment"
         NOTE = "note", "Note"
         RESOLVED = "resolved", "Resolved"
@@ -208,6 +225,8 @@ class Notice(models.Model):
     class Kind(models.TextChoices):
         OPENED = "opened", "Opened"
         STEP = "step", "Drew nearer"
+        SETTLED = "settled", "Steady again, and down"
+        ACKNOWLEDGED = "acknowledged", "Acknowledged"
         RESOLVED = "resolved", "Resolved"
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="notices")
@@ -257,6 +276,37 @@ class Maintenance(models.Model):
                 fields=["current_from"], condition=Q(current_from__isnull=False), name="maintenance_current"
             )
         ]  # fmt: skip
+
+    def __str__(self):
+        return self.name
+
+
+class MaintenanceLinkQuerySet(OwnedQuerySet):
+    def in_use(self):
+        return self.filter(Q(monitor=None) | Q(monitor__deleted_at=None))
+
+
+class MaintenanceLink(models.Model):
+    """An address by which a script, such as that of a deployment, starts and ends maintenance without an account.
+    Whoever knows it may do that and nothing else; deleting it revokes it."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="maintenance_links")
+    name = models.CharField(max_length=100, help_text="Whose it is; the maintenance it starts is called so.")
+    monitor = models.ForeignKey(
+        Monitor, null=True, blank=True, on_delete=models.CASCADE, related_name="+", help_text="Empty: all of the team."
+    )
+    maintenance = models.OneToOneField(
+        Maintenance, null=True, blank=True, on_delete=models.SET_NULL, related_name="link",
+        help_text="What it started last.",
+    )  # fmt: skip
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MaintenanceLinkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
 
     def __str__(self):
         return self.name

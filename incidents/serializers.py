@@ -26,6 +26,7 @@ def incident(found: Incident) -> dict[str, Any]:
             "resolved_by": found.resolved_name or None,
             "resolution": found.resolution or None,
             "status": found.status.capitalize(),
+            "flapping": found.flapping,
             "team_name": found.team.name,
             "regions": found.regions,
             "postmortem": found.postmortem or None,

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 from django.utils import timezone
 
-from incidents import brake, expiry
+from incidents import brake, expiry, flapping
 from incidents.handling import note
 from incidents.models import Incident, TimelineEntry, Transition
+from monitors.domain.flapping import Course
 from monitors.domain.verdict import Status
 from monitors.domain.why import explain
 from monitors.models import Region
@@ -26,8 +27,12 @@ def apply(changes: Iterable[StatusChange]) -> None:
     changes += groups.follow(changes)
     names = dict(Region.objects.values_list("pk", "name"))
     for change in changes:
-        transition = _outbox_row(change)
-        if change.after == Status.DOWN:
+        flapping.catch_up(change)
+        transition, fresh = _outbox_row(change)
+        if change.course is Course.FLAPPING:
+            if fresh:
+                flapping.bounce(change)
+        elif change.after == Status.DOWN:
             _open(change, transition, names)
         elif change.after in ENDINGS:
             _resolve(change)
@@ -45,8 +50,9 @@ def _brake(changes: list[StatusChange]) -> None:
         brake.hold_recoveries([each.monitor.pk for each in changes if each.after == Status.UP], timezone.now())
 
 
-def _outbox_row(change: StatusChange) -> Transition:
-    row, _ = Transition.objects.get_or_create(
+def _outbox_row(change: StatusChange) -> tuple[Transition, bool]:
+    """The row, and whether it was not there yet."""
+    return Transition.objects.get_or_create(
         monitor=change.monitor,
         at=change.at,
         to_status=change.after,
@@ -54,11 +60,11 @@ def _outbox_row(change: StatusChange) -> Transition:
             "from_status": change.before,
             "decided_at": change.decided_at,
             "silent": change.silent,
+            "flapping": change.course is Course.FLAPPING,
             "why": dict(change.why),
             "config_version": change.monitor.config_version,
         },
     )
-    return row
 
 
 def _open(change: StatusChange, transition: Transition, names: dict[int, str]) -> None:
@@ -83,6 +89,8 @@ def _open(change: StatusChange, transition: Transition, names: dict[int, str]) -
     )
     if made:
         note(incident, change.decided_at, TimelineEntry.Kind.OPENED, _sentence(why, names, told))
+    if change.course is Course.BEGINS:
+        flapping.begin(incident, change)
 
 
 def _sentence(why, names, told) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from incidents import views, views_acts, views_maintenance
+from incidents import views, views_acts, views_maintenance, views_maintenance_links
 
 app_name = "incidents"
 urlpatterns = [
@@ -24,5 +24,9 @@ urlpatterns = [
     path("maintenance/<int:pk>", views_maintenance.edit, name="maintenance"),
     path("maintenance/<int:pk>/end", views_maintenance.end, name="maintenance_end"),
     path("maintenance/<int:pk>/delete", views_maintenance.delete, name="maintenance_delete"),
+    path("maintenance/links", views_maintenance_links.add, name="maintenance_link_add"),
+    path("maintenance/links/<int:pk>/revoke", views_maintenance_links.revoke, name="maintenance_link_revoke"),
+    path("maintenance/by/<str:token>", views_maintenance_links.follow, name="maintenance_link"),
+    path("maintenance/by/<str:token>/end", views_maintenance_links.end, name="maintenance_link_end"),
     path("acknowledge/<str:token>", views_acts.acknowledge_link, name="acknowledge_link"),
 ]

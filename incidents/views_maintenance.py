@@ -7,9 +7,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from incidents import maintaining
-from incidents.forms_maintenance import MaintenanceForm
-from incidents.models import Maintenance
+from incidents import maintaining, maintenance_links
+from incidents.forms_maintenance import LinkForm, MaintenanceForm
+from incidents.models import Maintenance, MaintenanceLink
 from monitors.models import Monitor
 
 QUICK = [15, 30, 60, 120, 480]  # minutes, as offered for “start now”
@@ -18,13 +18,22 @@ QUICK = [15, 30, 60, 120, 480]  # minutes, as offered for “start now”
 @login_required
 @require_safe
 def index(request):
+    return page(request, LinkForm(team=request.user.ensure_team()))
+
+
+def page(request, link_form, status=200):
+    """All of maintenance, with the form of another address for scripts."""
     team, now = request.user.ensure_team(), timezone.now()
     rows = list(Maintenance.objects.visible_to(request.user).prefetch_related("monitors"))
     for row in rows:
         row.coming = maintaining.coming(row, now)
         row.under_way = bool(row.coming) and row.coming[0].start <= now
     monitors = Monitor.objects.alive().filter(team=team).order_by("name")
-    return render(request, "incidents/maintenances.html", {"rows": rows, "quick": QUICK, "monitors": monitors})
+    links = list(MaintenanceLink.objects.visible_to(request.user).in_use().select_related("monitor", "created_by"))
+    for link in links:
+        link.address = maintenance_links.address(link)
+    context = {"rows": rows, "quick": QUICK, "monitors": monitors, "links": links, "link_form": link_form}
+    return render(request, "incidents/maintenances.html", context, status=status)
 
 
 @login_required

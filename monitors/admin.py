@@ -94,6 +94,7 @@ class StateInline(ReadOnly, admin.StackedInline):
         "last_detail",
         ("last_decided", "judged_until", "sweep_at"),
         ("undecided", "undecided_first", "partial", "degraded", "late_outcomes"),
+        ("flapping_since", "turns"),
     )
 
 

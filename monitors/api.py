@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.models import Team
 from monitors import api_schema as words
+from monitors.api_policy import PolicyChoice
 from monitors.models import Monitor, Region, Schedule
 from monitors.probes.kinds import monitor_kinds
 from monitors.queries_politeness import crowding as crowding_of
@@ -35,7 +36,9 @@ def find(user, text):
 
 def _monitors(user):
     regions = Prefetch("regions", Region.objects.defer("key"))  # nobody needs a region's key opened for a list
-    return Monitor.objects.visible_to(user).in_api().select_related("state", "team").prefetch_related(regions)
+    return (
+        Monitor.objects.visible_to(user).in_api().select_related("state", "team", "alerting").prefetch_related(regions)
+    )
 
 
 class MonitorView(APIView):
@@ -49,11 +52,12 @@ class MonitorView(APIView):
         return monitor
 
     def body(self, request, team, instance=None):
-        """The checked body. Raises ValidationError, keyed by wire names."""
+        """The checked body, and the policy it chooses. Raises ValidationError, keyed by wire names."""
         body = MonitorBody(request.data, team=team, user=request.user, instance=instance)
-        if body.errors:
-            raise exceptions.ValidationError(body.errors)
-        return body
+        choice = PolicyChoice(request.data, team)
+        if body.errors or choice.errors:
+            raise exceptions.ValidationError(body.errors | choice.errors)
+        return body, choice
 
     def answer(self, request, pk, code=status.HTTP_200_OK):
         """The monitor as it is stored now, with what it will suffer from."""
@@ -87,7 +91,10 @@ class Monitors(MonitorView):
         responses={201: OpenApiResponse(words.ONE, "Made."), 422: words.INVALID, **words.COMMON},
     )
     def post(self, request):
-        monitor = self.body(request, chosen_team(request)).save()
+        body, choice = self.body(request, chosen_team(request))
+        with transaction.atomic():
+            monitor = body.save()
+            choice.give(monitor)
         return self.answer(request, monitor.pk, status.HTTP_201_CREATED)
 
 
@@ -122,8 +129,9 @@ class OneMonitor(MonitorView):
             # Nobody else changes it while a partial body is completed with what is stored.
             list(Schedule.objects.select_for_update().filter(pk=pk))
             monitor = self.found(request, id)
-            body = self.body(request, monitor.team, monitor)
+            body, choice = self.body(request, monitor.team, monitor)
             body.save()
+            choice.give(monitor)
             if body.paused != monitor.paused:
                 (actions.pause if body.paused else actions.resume)(monitor)
         return self.answer(request, pk)

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from monitors import api_schema_heartbeats as words
 from monitors.api import MAX_ID, chosen_team
+from monitors.api_policy import PolicyChoice
 from monitors.judged.heartbeat import KIND
 from monitors.models import Heartbeat, Monitor
 from monitors.serializers_heartbeats import HeartbeatBody, resource
@@ -18,7 +19,7 @@ from uptime.api import Pagination, Throttle
 
 def _heartbeats(user):
     found = Monitor.objects.visible_to(user).filter(kind=KIND.name)
-    return found.select_related("state", "team", "heartbeat")
+    return found.select_related("state", "team", "heartbeat", "alerting")
 
 
 class HeartbeatView(APIView):
@@ -33,11 +34,12 @@ class HeartbeatView(APIView):
         return monitor
 
     def body(self, request, team, instance=None):
-        """The checked body. Raises ValidationError, keyed by wire names."""
+        """The checked body, and the policy it chooses. Raises ValidationError, keyed by wire names."""
         body = HeartbeatBody(request.data, team=team, user=request.user, instance=instance)
-        if body.errors:
-            raise exceptions.ValidationError(body.errors)
-        return body
+        choice = PolicyChoice(request.data, team)
+        if body.errors or choice.errors:
+            raise exceptions.ValidationError(body.errors | choice.errors)
+        return body, choice
 
     def answer(self, request, pk, code=status.HTTP_200_OK):
         return Response({"data": resource(_heartbeats(request.user).get(pk=pk))}, status=code)
@@ -66,7 +68,10 @@ class Heartbeats(HeartbeatView):
         responses={201: OpenApiResponse(words.ONE, "Made."), 422: words.INVALID, **words.COMMON},
     )
     def post(self, request):
-        monitor = self.body(request, chosen_team(request)).save()
+        body, choice = self.body(request, chosen_team(request))
+        with transaction.atomic():
+            monitor = body.save()
+            choice.give(monitor)
         return self.answer(request, monitor.pk, status.HTTP_201_CREATED)
 
 
@@ -102,8 +107,9 @@ class OneHeartbeat(HeartbeatView):
             # Nobody else changes it while a partial body is completed with what is stored.
             list(Heartbeat.objects.select_for_update().filter(pk=pk))
             monitor = self.found(request, id)
-            body = self.body(request, monitor.team, monitor)
+            body, choice = self.body(request, monitor.team, monitor)
             body.save()
+            choice.give(monitor)
             if body.paused != monitor.paused:
                 (actions.pause if body.paused else actions.resume)(monitor)
         return self.answer(request, pk)

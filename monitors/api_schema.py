@@ -39,6 +39,11 @@ ASSERTIONS = {
         },
     },
 }
+POLICY = {
+    **TEXT,
+    "nullable": True,
+    "description": "The policy its alerts go by; `null`: the team's default one.",
+}
 OBSERVED = {
     "status": {
         **TEXT,
@@ -47,9 +52,10 @@ OBSERVED = {
     },
     "flags": {
         "type": "array",
-        "items": {**TEXT, "enum": ["confirming", "partial", "degraded", "nodata"]},
+        "items": {**TEXT, "enum": ["confirming", "partial", "degraded", "flapping", "nodata"]},
         "description": "`confirming`: it failed, not yet often enough to count. `partial`: too few regions see it "
-        "down. `degraded`: up, but slower than it should be. `nodata`: nothing can be measured at present.",
+        "down. `degraded`: up, but slower than it should be. `flapping`: it keeps changing; people are told when it is "
+        "steady. `nodata`: nothing can be measured at present.",
     },
     "paused_at": TIME,
     "last_checked_at": TIME,
@@ -171,6 +177,7 @@ def _settings():
     found["timeout"] = {"type": "number", "description": "The same as `request_timeout`, always in seconds."}
     found["paused"] = {**FLAG, "default": False, "description": "Whether checking is stopped."}
     found["team_name"] = {**TEXT, "description": "The team a new monitor belongs to. Left out: your own."}
+    found["policy_id"] = POLICY
     found["port"] = {
         **TEXT,
         "nullable": True,

@@ -11,6 +11,7 @@ from monitors.api_schema import (
     FILTERS,
     FLAG,
     INVALID,
+    POLICY,
     TEXT,
     TIME,
     WHOLE,
@@ -37,8 +38,8 @@ OBSERVED: dict[str, Any] = {
     "status": {**TEXT, "enum": STATUSES, "description": "`pending` until its first ping."},
     "flags": {
         "type": "array",
-        "items": {**TEXT, "enum": ["late"]},
-        "description": "`late`: a ping is due, and its time of grace is not over.",
+        "items": {**TEXT, "enum": ["late", "flapping"]},
+        "description": "`late`: a ping is due, and its time of grace is not over. `flapping`: it keeps changing.",
     },
     "paused_at": TIME,
     "last_ping_at": {**TIME, "description": "Of the last success or failure."},
@@ -67,6 +68,7 @@ SEEN: dict[str, Any] = {
     "last_ping_at": A_MOMENT,
     "due_at": "2026-02-01T12:00:00.000Z",
     "pings": 41,
+    "policy_id": None,
     "last_reason": None,
     "last_detail": None,
     "last_duration_ms": 61_250.0,
@@ -110,6 +112,7 @@ def components():
 def _settings():
     found = {wire_name(name): _shape(wire_name(name), field) for name, field in FIELDS.items()}
     found["paused"] = {**FLAG, "default": False, "description": "Whether nothing is expected of it at present."}
+    found["policy_id"] = POLICY
     found["team_name"] = {**TEXT, "description": "The team a new heartbeat belongs to. Left out: your own."}
     return found
 

@@ -30,7 +30,6 @@ BOOLEAN = "This must be true or false."
 # What the wire's clients expect to find and we do not have; the values say so truly: nobody is told by these means.
 ABSENT: dict[str, Any] = {
     "monitor_group_id": None,
-    "policy_id": None,
     "call": False,
     "sms": False,
     "email": False,
@@ -72,13 +71,20 @@ def iso(moment):
 
 
 def resource(monitor):
-    """`monitor` as an object of the wire. Reads its state, team and regions."""
+    """`monitor` as an object of the wire. Reads its state, team, regions and policy."""
+    chosen = policy_id(monitor)
     return {
         "id": str(monitor.pk),
         "type": "monitor",
         "attributes": attributes(monitor),
-        "relationships": {"policy": {"data": None}},
+        "relationships": {"policy": {"data": {"id": chosen, "type": "policy"} if chosen else None}},
     }
+
+
+def policy_id(monitor):
+    """The policy it names; None where it goes by the team's default. Reads its `alerting`."""
+    own = getattr(monitor, "alerting", None)
+    return str(own.policy_id) if own and own.policy_id else None
 
 
 def attributes(monitor):
@@ -100,6 +106,7 @@ def attributes(monitor):
         "monitor_type": type_of(monitor.kind, options),
         "request_timeout": seconds(monitor.timeout_ms * timeout_unit(monitor.kind)),
         "timeout": seconds(monitor.timeout_ms),
+        "policy_id": policy_id(monitor),
         **observed(monitor, monitor.state),
     }
 
@@ -129,6 +136,7 @@ def flags(state):
         "confirming": state.confirming,
         "partial": state.partial,
         "degraded": state.shown_degraded,
+        "flapping": state.flapping,
         "nodata": state.status == Status.NODATA,
     }
     return [name for name, true in found.items() if true]

@@ -11,7 +11,7 @@ from django import forms
 from monitors import queries_heartbeats
 from monitors.forms import MonitorForm
 from monitors.judged.heartbeat import KIND, DurationField, Options
-from monitors.serializers import BLANK, BOOLEAN, iso
+from monitors.serializers import BLANK, BOOLEAN, iso, policy_id
 
 # What the wire's clients expect to find and we do not have; the values say so truly: nobody is told by these means.
 ABSENT: dict[str, Any] = {
@@ -27,7 +27,6 @@ ABSENT: dict[str, Any] = {
     "maintenance_to": None,
     "maintenance_days": [],
     "maintenance_timezone": None,
-    "policy_id": None,
 }
 NAMES = {"target": "slug", "time_zone": "server_timezone"}
 FIELDS = {"name": MonitorForm.base_fields["name"], "target": MonitorForm.base_fields["target"], **Options.base_fields}
@@ -54,8 +53,9 @@ def attributes(monitor):
         "name": monitor.name,
         "slug": monitor.target,
         **{wire_name(name): options[name] for name in Options.base_fields},
+        "policy_id": policy_id(monitor),
         "status": state.status,
-        "flags": ["late"] if state.late else [],
+        "flags": [name for name in ("late", "flapping") if getattr(state, name)],
         "paused": monitor.paused,
         "paused_at": iso(state.since) if monitor.paused else None,
         "last_ping_at": iso(heartbeat.last_ping_at),

@@ -13,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Mail, Membership, Team, User
 from alerts.models import Channel, Delivery, MonitorPolicy, Policy, Step
-from incidents.models import Incident, Maintenance, TimelineEntry, Transition
+from incidents.models import Incident, Maintenance, MaintenanceLink, TimelineEntry, Transition
 from monitors.domain.heartbeat import PingKind
 from monitors.models import (
     DeadLetter,
@@ -169,6 +169,10 @@ ROUTES = {
     "api_incident_timeline": TEAM,
     "api_incident_timeline_v3": TEAM,
     "api_incident_comments": TEAM,
+    "api_maintenances": SIGNED_IN,
+    "api_maintenance_start": SIGNED_IN,
+    "api_maintenance": TEAM,
+    "api_maintenance_end": TEAM,
     "incidents:list": SIGNED_IN,
     "incidents:rows": SIGNED_IN,
     "incidents:detail": TEAM,
@@ -188,10 +192,15 @@ ROUTES = {
     "incidents:maintenance": TEAM,
     "incidents:maintenance_end": TEAM,
     "incidents:maintenance_delete": TEAM,
+    "incidents:maintenance_link_add": SIGNED_IN,
+    "incidents:maintenance_link_revoke": TEAM,
+    "incidents:maintenance_link": ANYONE,
+    "incidents:maintenance_link_end": ANYONE,
 }
 ADMIN = "admin/"  # Django's admin: one rule for all its routes
 METHODS = ["get", "post", "put", "patch", "delete"]
-NO_CSRF = {"user_signup", "user_signin", "token", "token_refresh", "alerts:unsubscribe"}  # they read no cookie
+NO_CSRF = {"user_signup", "user_signin", "token", "token_refresh", "alerts:unsubscribe", "incidents:maintenance_link",
+           "incidents:maintenance_link_end"}  # fmt: skip # they read no cookie
 SECRET = "Known to Alice alone"
 UNKNOWN = 987_654_321
 
@@ -260,6 +269,7 @@ class World:
         self.maintenance = Maintenance.objects.create(
             team=team, name=SECRET, starts_at=self.alice.date_joined, length=60
         )
+        self.link = MaintenanceLink.objects.create(team=team, name=SECRET, monitor=self.monitor)
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.channel = make_channel(team, name=SECRET)
         self.policy = Policy.objects.create(team=team, name=SECRET)
@@ -278,7 +288,8 @@ class World:
         pk = self.deleted.pk if name == "monitors:restore" else pk
         pk = self.heartbeat.pk if name in {"monitors:ping", "api_heartbeat"} else pk
         pk = self.incident.pk if name.startswith("api_incident") else pk
-        pk = self.maintenance.pk if name.startswith("incidents:maintenance") else pk
+        pk = self.maintenance.pk if name.startswith(("incidents:maintenance", "api_maintenance")) else pk
+        pk = self.link.pk if name == "incidents:maintenance_link_revoke" else pk
         pk = self.run.pk if name in {"monitors:test_run", "monitors:test_results", "api_test"} else pk
         pk = UNKNOWN if unknown else pk
         slug = "unknown" if unknown else self.region.slug
@@ -330,6 +341,7 @@ class World:
             TimelineEntry.objects.filter(incident__team=team),
             *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),
             Maintenance.objects.filter(team=team),
+            MaintenanceLink.objects.filter(team=team),
             Heartbeat.objects.filter(**mine),
             Run.objects.filter(team=team),
             Answer.objects.filter(run__team=team),

@@ -13,6 +13,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from accounts.models import Team
+from alerts.models import Policy
+from alerts.services import policies
 from incidents import services as incidents
 from monitors import live
 from monitors.judged.heartbeat import KIND
@@ -146,6 +148,18 @@ def practice_site() -> PracticeSite | None:
 
 def set_practice(mode: str) -> None:
     practice.set_mode(mode)
+
+
+def policy_of(team: Team, text: str) -> Policy:
+    """The team's policy of an id somebody wrote. Raises ValueError with a sentence where it has none."""
+    return policies.find(team, text)
+
+
+def assign_policy(monitor: Monitor, policy: Policy | None) -> None:
+    """From now on its alerts go by this policy, or by the team's default."""
+    with transaction.atomic():
+        policies.choose(monitor, policy)
+    live.bump([monitor.team_id])
 
 
 def replay(letters: Iterable[DeadLetter]) -> tuple[int, int]:

@@ -39,6 +39,11 @@ class Shell:
         self.request = request
 
     @property
+    def flap_quiet(self) -> int:
+        """Seconds after which what flapped counts as steady."""
+        return settings.FLAP_QUIET
+
+    @property
     def theme(self) -> str:
         chosen = self.request.COOKIES.get("theme", "")
         return chosen if chosen in THEMES else ""

@@ -27,6 +27,7 @@ LOOKS = {
     "nodata": Look("No data", "circle-help", "unknown"),
     "partial": Look("Partial", "map-pin", "warn"),
     "degraded": Look("Degraded", "triangle-alert", "warn"),
+    "flapping": Look("Flapping", "activity", "warn"),
     "online": Look("Online", "circle-check", "ok"),
     "offline": Look("Offline", "wifi-off", "down"),
     "doubted": Look("Not trusted", "triangle-alert", "warn"),

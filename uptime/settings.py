@@ -285,6 +285,11 @@ BRAKE_TEAMS = env_int("BRAKE_TEAMS", 5, least=1)
 BRAKE_HOLD = env_int("BRAKE_HOLD", 120, least=10, most=3600)  # seconds
 BRAKE_LONGEST = env_int("BRAKE_LONGEST", 900, least=10, most=86_400)  # seconds
 
+# What flaps is told of once, and then not until it is steady -------------------------------------------
+FLAP_CHANGES = env_int("FLAP_CHANGES", 4, least=3, most=100)  # of status
+FLAP_WINDOW = env_int("FLAP_WINDOW", 1800, least=60, most=86_400)  # seconds
+FLAP_QUIET = env_int("FLAP_QUIET", 900, least=60, most=86_400)  # seconds
+
 # Where days of ticks go before they are dropped: a folder, or a bucket; unset, nowhere -----------------
 ARCHIVE_URL = env("ARCHIVE_URL")
 ARCHIVE_S3_REGION = env("ARCHIVE_S3_REGION", "us-east-1")

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from alerts.services import channels, delivery, planning
-from incidents import brake, expiry, maintaining
+from incidents import brake, expiry, flapping, maintaining
 from incidents import services as incidents
 from monitors import live
 from monitors.models import DayRollup, HourRollup, Region
@@ -125,6 +125,12 @@ def watch_regions() -> None:
     """See which regions are to be believed, and what becomes of the alerts that wait for that."""
     live.bump(health.watch(timezone.now()))
     brake.review(timezone.now())
+
+
+@periodic(every=5)
+def settle() -> None:
+    """See what has been going down and coming up, and is steady again."""
+    live.bump(flapping.settle(timezone.now()))
 
 
 @periodic(every=EVERY_S, queue=WORK)

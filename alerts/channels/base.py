@@ -120,7 +120,8 @@ class ChannelKind:
 
     `label` names it in lists, `description` says in a sentence where messages go, `icon` is one of icons.svg.
     `secret_fields` are the options that are stored encrypted, never shown but for their last four characters.
-    `per_minute`, `per_hour`: what its provider, or a person, can take; what goes beyond comes in a digest."""
+    `per_minute`, `per_hour`: what its provider, or a person, can take; what goes beyond comes in a digest.
+    `hears_acknowledgement`: its provider calls people by itself, and is told at once that somebody sees to it."""
 
     name: str
     label: str
@@ -130,6 +131,7 @@ class ChannelKind:
     secret_fields: tuple[str, ...] = ()
     per_minute: int = 20
     per_hour: int = 200
+    hears_acknowledgement: bool = False
 
     def summary(self, options: Values) -> str:
         """Where its messages go, in a few words and without a secret."""

@@ -141,4 +141,5 @@ KIND = PagerDuty(
     secret_fields=("routing_key",),
     per_minute=100,  # it takes 120 a minute for one key, and a digest could not resolve what it lists
     per_hour=5000,
+    hears_acknowledgement=True,
 )

@@ -26,6 +26,7 @@ LOCK = (
     0x5E7_0A1  # the PostgreSQL advisory lock that lets one run through at a time: what went up is told after the fall
 )
 OVER = {Incident.Resolution.RECOVERED, Incident.Resolution.BY_HAND}  # what people are told of
+FLAPPING = "Quiet: it is flapping, and was told of once."
 EXPIRIES = {Incident.Kind.CERTIFICATE, Incident.Kind.DOMAIN}
 
 
@@ -95,6 +96,8 @@ def _take_notices(touched: Touched, now: datetime) -> int:
         elif row.kind == Notice.Kind.RESOLVED:
             touched.ended[row.incident_id] = row
         else:
+            if row.kind == Notice.Kind.SETTLED:  # who was never told that it flaps must hear that it is down
+                touched.begin.setdefault(row.incident_id, row)
             touched.said.append(row)
     Notice.objects.filter(pk__in=[row.pk for row in rows]).update(announced_at=now)
     return len(rows)
@@ -219,13 +222,16 @@ class _Writer:
             self._planned(planned, touched.begin.get(pk))
         for notice in touched.said:
             if notice.incident_id == pk:
-                self._notice(notice)
+                say = self._acknowledged if notice.kind == Notice.Kind.ACKNOWLEDGED else self._notice
+                say(notice)
         if pk in touched.ended and self.incident.resolution in OVER:
             self._recovery(touched.ended[pk])
 
     def _planned(self, planned: Planned, cause: Transition | Notice | None) -> None:
         event = Event.REMINDER if planned.turn is Turn.REMINDER else self._event()
         for channel in self._channels(planned):
+            if any(each.due_at == planned.due for each in self._before(channel)):
+                continue  # another step says so at the same time
             self._row(channel, event, planned.key, planned.due, planned.at, planned.why, planned.first, cause)
 
     def _event(self) -> Event:
@@ -245,10 +251,24 @@ class _Writer:
         """In its own words, to all who were told before."""
         if self.facts.expiry and not self.rules.tell_expiry:
             return
-        event = Event.EXPIRY if self.facts.expiry else Event.REMINDER
+        settled = notice.kind == Notice.Kind.SETTLED  # which no acknowledgement stops
+        event = Event.EXPIRY if self.facts.expiry else Event.DOWN if settled else Event.REMINDER
+        why = "It was told before, and there is news"
         for channel in self._told():
-            at = self._quiet()
-            self._row(channel, event, notice.key, self.now, at, "It was told before, and there is news", False, notice)
+            if not any(each.due_at == self.now for each in self._before(channel)):
+                self._row(channel, event, notice.key, self.now, self._quiet(), why, settled, notice)
+
+    def _acknowledged(self, notice: Notice) -> None:
+        """To providers that call people by themselves, and to nobody else; quiet hours are no reason to let them."""
+        why = "Somebody acknowledged it, and it was told before"
+        for channel in self._told():
+            told = any(each.status != Status.CANCELLED for each in self._before(channel))
+            if told and channel.about.hears_acknowledgement:
+                self._row(channel, Event.REMINDER, notice.key, self.now, self.now, why, False, notice)
+
+    def _before(self, channel: Channel) -> list[Delivery]:
+        """What this channel was told of the incident, or is about to be; but for recoveries."""
+        return self.ledger.told.get(self.incident.pk, {}).get(channel.pk, [])
 
     def _recovery(self, cause: Transition | Notice) -> None:
         """To all who heard of it, or were about to: those hear that it was down, and is no longer."""
@@ -278,9 +298,7 @@ class _Writer:
         cause: Transition | Notice | None,
     ) -> None:
         key = f"{self.incident.pk}:{channel.pk}:{key}"
-        before = self.ledger.told.get(self.incident.pk, {}).get(channel.pk, [])
-        twice = event != Event.UP and any(each.due_at == due for each in before)
-        if key in self.ledger.keys or twice:
+        if key in self.ledger.keys:
             return
         quiet = ", put off until the quiet hours are over" if at > due else ""
         row = Delivery(
@@ -300,6 +318,8 @@ class _Writer:
             due_at=due,
             next_attempt_at=at,
         )
+        if self.incident.flapping and self._before(channel) and not row.notice:
+            row.status, row.answer, row.finished_at = Status.CANCELLED, FLAPPING, self.now
         self.ledger.add(row)
         self.rows.append(row)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 
+from accounts.models import Team
 from alerts.domain.escalation import Severity, WhomKind
 from alerts.models import Alarm, MonitorPolicy, Policy, Step, all_severities
 from monitors.models import Monitor
@@ -74,6 +75,21 @@ def assign(monitor: Monitor, policy: Policy | None, severity: str = Severity.HIG
     else:
         MonitorPolicy.objects.update_or_create(monitor=monitor, defaults={"policy": policy, "severity": severity})
     look_again(monitor.team_id)
+
+
+def choose(monitor: Monitor, policy: Policy | None) -> None:
+    """The same, and its severity stays."""
+    own = MonitorPolicy.objects.filter(monitor=monitor).first()
+    assign(monitor, policy, own.severity if own else Severity.HIGH)
+
+
+def find(team: Team, text: str) -> Policy:
+    """The team's policy of this id. Raises ValueError with a sentence where it has none."""
+    known = text.isascii() and text.isdigit() and len(text) < 19
+    found = Policy.objects.filter(team=team, pk=int(text)).first() if known else None
+    if found is None:
+        raise ValueError(f"The team has no policy with the id {text[:40]}. GET /api/v2/policies lists them.")
+    return found
 
 
 def look_again(team_id: int) -> None:

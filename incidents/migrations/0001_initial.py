@@ -34,10 +34,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='MaintenanceLink',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(help_text='Whose it is; the maintenance it starts is called so.', max_length=100)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('used_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'ordering': ['name', 'id'],
+            },
+        ),
+        migrations.CreateModel(
             name='Notice',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('opened', 'Opened'), ('step', 'Drew nearer'), ('resolved', 'Resolved')], max_length=12)),
+                ('kind', models.CharField(choices=[('opened', 'Opened'), ('step', 'Drew nearer'), ('settled', 'Steady again, and down'), ('acknowledged', 'Acknowledged'), ('resolved', 'Resolved')], max_length=12)),
                 ('key', models.CharField(help_text='Told once for each key, such as “step:14”.', max_length=40)),
                 ('text', models.CharField(max_length=300)),
                 ('at', models.DateTimeField()),
@@ -53,7 +65,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField()),
-                ('kind', models.CharField(choices=[('opened', 'Opened'), ('step', 'Drew nearer'), ('acknowledged', 'Acknowledged'), ('comment', 'Comment'), ('note', 'Note'), ('resolved', 'Resolved'), ('reopened', 'Reopened'), ('postmortem', 'Post-mortem')], max_length=12)),
+                ('kind', models.CharField(choices=[('opened', 'Opened'), ('step', 'Drew nearer'), ('acknowledged', 'Acknowledged'), ('flapping', 'Flapping'), ('settled', 'Steady again'), ('comment', 'Comment'), ('note', 'Note'), ('resolved', 'Resolved'), ('reopened', 'Reopened'), ('postmortem', 'Post-mortem')], max_length=12)),
                 ('who', models.CharField(blank=True, help_text='Whose doing it was; empty for ours.', max_length=150)),
                 ('text', models.TextField(blank=True)),
             ],
@@ -76,6 +88,7 @@ class Migration(migrations.Migration):
                 ('announced_at', models.DateTimeField(blank=True, null=True)),
                 ('hold_until', models.DateTimeField(blank=True, help_text='Not announced before: everything failed at once, which may be our own fault.', null=True)),
                 ('dropped_at', models.DateTimeField(blank=True, help_text='Never announced: it was over before it was believed.', null=True)),
+                ('flapping', models.BooleanField(default=False, help_text='Never announced: quiet, while its monitor keeps going down and coming up.')),
             ],
             options={
                 'ordering': ['-decided_at'],
@@ -92,6 +105,9 @@ class Migration(migrations.Migration):
                 ('resolved_at', models.DateTimeField(blank=True, null=True)),
                 ('resolution', models.CharField(blank=True, choices=[('recovered', 'Recovered'), ('by_hand', 'Resolved by hand'), ('paused', 'Monitor paused'), ('deleted', 'Monitor deleted'), ('renewed', 'Renewed'), ('dropped', 'No longer watched')], max_length=12)),
                 ('resolved_name', models.CharField(blank=True, help_text='Who resolved it by hand.', max_length=150)),
+                ('flapping_since', models.DateTimeField(blank=True, help_text='Its monitor keeps changing; from the first of these changes.', null=True)),
+                ('changes', models.PositiveIntegerField(default=0, help_text='Of status, since its monitor has been flapping.')),
+                ('settled_at', models.DateTimeField(blank=True, help_text='When we were sure that it is steady again.', null=True)),
                 ('reopened_at', models.DateTimeField(blank=True, help_text='When it was last taken up again.', null=True)),
                 ('acknowledged_at', models.DateTimeField(blank=True, help_text='Somebody sees to it: nobody else is told.', null=True)),
                 ('acknowledged_name', models.CharField(blank=True, help_text='Who that is, also without an account here.', max_length=150)),
@@ -135,6 +151,26 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='maintenances', to='accounts.team'),
         ),
         migrations.AddField(
+            model_name='maintenancelink',
+            name='created_by',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='maintenancelink',
+            name='maintenance',
+            field=models.OneToOneField(blank=True, help_text='What it started last.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='link', to='incidents.maintenance'),
+        ),
+        migrations.AddField(
+            model_name='maintenancelink',
+            name='monitor',
+            field=models.ForeignKey(blank=True, help_text='Empty: all of the team.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='monitors.monitor'),
+        ),
+        migrations.AddField(
+            model_name='maintenancelink',
+            name='team',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='maintenance_links', to='accounts.team'),
+        ),
+        migrations.AddField(
             model_name='notice',
             name='incident',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notices', to='incidents.incident'),
@@ -175,11 +211,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='transition',
-            index=models.Index(condition=models.Q(('announced_at', None), ('dropped_at', None), ('silent', False)), fields=['created_at'], name='outbox'),
+            index=models.Index(condition=models.Q(('announced_at', None), ('dropped_at', None), ('flapping', False), ('silent', False)), fields=['created_at'], name='outbox'),
         ),
         migrations.AddIndex(
             model_name='transition',
-            index=models.Index(condition=models.Q(('announced_at', None), ('dropped_at', None), ('hold_until__isnull', False), ('silent', False)), fields=['hold_until'], name='outbox_held'),
+            index=models.Index(condition=models.Q(('announced_at', None), ('dropped_at', None), ('flapping', False), ('hold_until__isnull', False), ('silent', False)), fields=['hold_until'], name='outbox_held'),
         ),
         migrations.AddIndex(
             model_name='transition',

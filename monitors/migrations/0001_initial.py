@@ -160,6 +160,8 @@ class Migration(migrations.Migration):
                 ('partial', models.BooleanField(default=False, help_text='Some, but too few, regions see it down.')),
                 ('degraded', models.BooleanField(default=False, help_text='Most regions that saw it up in its last complete round saw it degraded.')),
                 ('late', models.BooleanField(default=False, help_text='A heartbeat that is due, in its time of grace.')),
+                ('turns', django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(), default=list, help_text='When it last went down or came up.', size=None)),
+                ('flapping_since', models.DateTimeField(help_text='It keeps changing; from the first of these changes.', null=True)),
                 ('last_slot', models.DateTimeField(null=True)),
                 ('last_checked_at', models.DateTimeField(null=True)),
                 ('last_vote', models.CharField(blank=True, max_length=6)),
@@ -495,6 +497,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='state',
             index=models.Index(condition=models.Q(('maintenance_until__isnull', False)), fields=['maintenance_until'], name='state_maintenance'),
+        ),
+        migrations.AddIndex(
+            model_name='state',
+            index=models.Index(condition=models.Q(('flapping_since__isnull', False)), fields=['flapping_since'], name='state_flapping'),
         ),
         migrations.AddConstraint(
             model_name='groupmember',

@@ -250,6 +250,9 @@ class State(models.Model):
         default=False, help_text="Most regions that saw it up in its last complete round saw it degraded."
     )
     late = models.BooleanField(default=False, help_text="A heartbeat that is due, in its time of grace.")
+    # The memory of monitors.domain.flapping
+    turns = ArrayField(models.DateTimeField(), default=list, help_text="When it last went down or came up.")
+    flapping_since = models.DateTimeField(null=True, help_text="It keeps changing; from the first of these changes.")
     # What lists show
     last_slot = models.DateTimeField(null=True)
     last_checked_at = models.DateTimeField(null=True)
@@ -269,6 +272,7 @@ class State(models.Model):
             models.Index(
                 fields=["maintenance_until"], condition=Q(maintenance_until__isnull=False), name="state_maintenance"
             ),
+            models.Index(fields=["flapping_since"], condition=Q(flapping_since__isnull=False), name="state_flapping"),
         ]
 
     def __str__(self):
@@ -278,6 +282,11 @@ class State(models.Model):
     def shown_degraded(self):
         """Up, and worse than it should be."""
         return self.degraded and self.status in {"up", "validating"}
+
+    @property
+    def flapping(self):
+        """Going down and coming up again and again: people were told once, and hear no more until it is steady."""
+        return self.flapping_since is not None
 
     @property
     def confirming(self):

@@ -8,8 +8,10 @@ from typing import Any
 from django.db.models import Q
 
 from monitors.domain.availability import Interval, apply
+from monitors.domain.flapping import Course
 from monitors.domain.verdict import Status
 from monitors.models import Monitor, State, StatusInterval
+from monitors.services import flapping
 from monitors.times import from_ms, to_ms
 
 
@@ -24,6 +26,9 @@ class StatusChange:
     decided_at: datetime  # when we were sure
     silent: bool = False
     why: Mapping[str, Any] = field(default_factory=dict)
+    course: Course = Course.STEADY
+    flapping_since: datetime | None = None  # while it flaps: the first of the changes that made it so
+    turns: int = 0  # how many of these changes are remembered
 
 
 def move(
@@ -38,7 +43,18 @@ def move(
     before = Status(state.status)
     _shift_intervals(monitor, after, at)
     state.status, state.since = after, at
-    return StatusChange(monitor, before, after, at, decided_at or at, **facts)
+    course = flapping.turn(state, after, at, facts.get("silent", False))
+    return StatusChange(
+        monitor,
+        before,
+        after,
+        at,
+        decided_at or at,
+        course=course,
+        flapping_since=state.flapping_since,
+        turns=len(state.turns),
+        **facts,
+    )
 
 
 def in_maintenance(state: State, moment: datetime) -> bool:

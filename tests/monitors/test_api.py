@@ -388,7 +388,7 @@ def test_what_only_we_set_is_not_set_by_a_body(caller, alice, local):
         "id": "1", "pk": 1, "team": team_of(bob).pk, "team_id": team_of(bob).pk, "created_by": str(bob.pk),
         "config_version": 99, "status": "down", "last_checked_at": "2020-01-01T00:00:00Z", "deleted_at": "2020-01-01",
         "created_at": "2020-01-01", "options": {"method": "PUT"}, "secrets": {"a": 1}, "schedule": 1, "state": 1,
-        "timeout_ms": 1, "call": True, "policy_id": "7",
+        "timeout_ms": 1, "call": True,
     }  # fmt: skip
     pk = made(caller.create(**intruder))["id"]
     before = Monitor.objects.values().get()

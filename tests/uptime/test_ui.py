@@ -164,11 +164,12 @@ def test_a_status_nobody_knows_is_shown_and_escaped():
         ({"status": "down", "partial": True}, set()),
         ({"status": "up", "late": True}, {"late"}),
         ({"status": "up", "shown_degraded": True}, {"degraded"}),
+        ({"status": "down", "flapping": True}, {"flapping"}),
         ({"status": "pending", "last_checked_at": None, "monitor": SimpleNamespace(probed=False)}, {"waiting"}),
     ],
 )
 def test_the_flags_of_a_state(state, flags):
-    usual = {"confirming": False, "partial": False, "late": False, "shown_degraded": False}
+    usual = {"confirming": False, "partial": False, "late": False, "shown_degraded": False, "flapping": False}
     usual["monitor"] = SimpleNamespace(probed=True)
     whole = {**usual, "last_checked_at": NOW, "since": NOW, **state}
     assert ui.flags_of(SimpleNamespace(**whole)) == flags

@@ -53,6 +53,8 @@ def flags_of(state) -> set[str]:
         found.add("partial")
     if state.shown_degraded:
         found.add("degraded")
+    if state.flapping:
+        found.add("flapping")
     return found
 
 
@@ -64,7 +66,7 @@ def status_badge(status: str, flags="") -> SafeString:
     """Icon, word and colour of a status. `flags`: names, as a collection or a text with spaces between."""
     names = set(flags.split() if isinstance(flags, str) else flags or ())
     shown = [look(status, names)]
-    shown += [LOOKS[name] for name in ("partial", "degraded") if name in names]
+    shown += [LOOKS[name] for name in ("flapping", "partial", "degraded") if name in names]
     badges = format_html_join(
         "",
         '<span class="badge badge-{}">{}{}</span>',
