@@ -31,7 +31,7 @@ def channel_add(request):
     """Without a kind, the choice of one; then its form."""
     name = request.GET.get("kind", "")
     if name not in KINDS:
-        return render(request, "alerts/kinds.html", {"kinds": sorted(KINDS, key=lambda kind: kind.label)})
+        return render(request, "alerts/kinds.html", {"kinds": sorted(KINDS, key=lambda kind: kind.label.casefold())})
     form = ChannelForm(_posted(request), team=request.user.ensure_team(), user=request.user, kind=KINDS.get(name))
     return _form(request, form, "was added. Send a test to see that it arrives.")
 
@@ -62,13 +62,9 @@ def _form(request, form, done):
         "advanced": sections[-1:],
         "advanced_wrong": any(field.errors for field in sections[-1][1]),
         "wrong": form.is_bound,
-        "title": f"Edit {form.instance.name}" if form.instance else f"Add {_article(form.kind.label)} channel",
+        "title": f"Edit {form.instance.name}" if form.instance else f"Add a channel: {form.kind.label}",
     }
     return render(request, "alerts/channel.html", context, status=422 if form.is_bound else 200)
-
-
-def _article(label):
-    return f"{'an' if label[0] in 'AEIOU' else 'a'} {label}"
 
 
 @login_required

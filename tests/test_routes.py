@@ -7,12 +7,13 @@ an account, and nobody of another team, may see or change any of it, by whatever
 import re
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import get_resolver
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Mail, Membership, Team, User
-from alerts.models import Channel, Delivery, MonitorPolicy, Policy, Step
+from alerts.models import Channel, Delivery, MailTemplate, MonitorPolicy, Policy, Step
 from incidents.models import Incident, Maintenance, TimelineEntry, Transition
 from monitors.domain.heartbeat import PingKind
 from monitors.models import (
@@ -135,6 +136,11 @@ ROUTES = {
     "alerts:message": TEAM,
     "alerts:message_html": TEAM,
     "alerts:again": TEAM,
+    "alerts:mail_templates": SIGNED_IN,
+    "alerts:mail_template": SIGNED_IN,
+    "alerts:mail_preview": SIGNED_IN,
+    "alerts:mail_preview_html": SIGNED_IN,
+    "alerts:mail_default": SIGNED_IN,
     "alerts:banner": SIGNED_IN,
     "alerts:unsubscribe": ANYONE,
     "alerts:twilio_status": ANYONE,
@@ -260,6 +266,8 @@ class World:
         self.maintenance = Maintenance.objects.create(
             team=team, name=SECRET, starts_at=self.alice.date_joined, length=60
         )
+        MailTemplate.objects.create(team=team, event="down", subject=SECRET)
+        cache.set(f"mail-preview:{self.alice.pk}:abc-def", SECRET, 60)
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.channel = make_channel(team, name=SECRET)
         self.policy = Policy.objects.create(team=team, name=SECRET)
@@ -290,6 +298,7 @@ class World:
             "slug": slug,
             "key": self.delivery.uuid if "twilio" in name else "abc-def",
             "slot": self.slot,
+            "event": "unknown" if unknown else "down",
             "token": "x:y",
             "uidb36": self.alice.pk.hex,
         }
@@ -326,6 +335,7 @@ class World:
             Team.objects.filter(pk=team.pk),
             Membership.objects.filter(team=team),
             Monitor.objects.filter(team=team),
+            MailTemplate.objects.filter(team=team),
             Incident.objects.filter(team=team),
             TimelineEntry.objects.filter(incident__team=team),
             *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),
