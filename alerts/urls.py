@@ -10,6 +10,7 @@ urlpatterns = [
     path("alerts/channels/add", views.channel_add, name="channel_add"),
     path("alerts/channels/<int:pk>", views.channel_edit, name="channel_edit"),
     path("alerts/channels/<int:pk>/delete", views.channel_delete, name="channel_delete"),
+    path("alerts/channels/<int:pk>/secret", views.channel_secret, name="channel_secret"),
     path("alerts/channels/<int:pk>/test", views.channel_test, name="channel_test"),
     path("alerts/channels/<int:pk>/switch", views.channel_switch, name="channel_switch"),
     path("alerts/policies", views_policies.policies, name="policies"),

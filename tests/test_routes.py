@@ -124,6 +124,7 @@ ROUTES = {
     "alerts:channel_add": SIGNED_IN,
     "alerts:channel_edit": TEAM,
     "alerts:channel_delete": TEAM,
+    "alerts:channel_secret": TEAM,
     "alerts:channel_test": TEAM,
     "alerts:channel_switch": TEAM,
     "alerts:policies": SIGNED_IN,
@@ -153,6 +154,8 @@ ROUTES = {
     "api_policy": TEAM,
     "api_policies_v3": SIGNED_IN,
     "api_policy_v3": TEAM,
+    "api_mail_templates": SIGNED_IN,
+    "api_mail_template": SIGNED_IN,
     "api_deliveries": SIGNED_IN,
     "api_delivery": TEAM,
     # the project's own

@@ -70,11 +70,19 @@ def usual(message: Message) -> Rendered:
 def written(message: Message, wording: Wording, longest: int | None = LONGEST) -> Rendered:
     """A message in these words. Raises TemplateError, also where they become longer than `longest` characters."""
     said = values(message)
-    text = re.sub(r"\n{3,}", "\n\n", filled(wording.text, said, longest)).strip("\n")
+    text = re.sub(r"\n{3,}", "\n\n", _filled("Text", wording.text, said, longest)).strip("\n")
     if not text:
         raise TemplateError("The text is empty for this message.")
-    title = one_line(filled(wording.subject, said)) or one_line(message.title)
-    return Rendered(title, text + "\n", _page(title, filled(wording.html, _marked(message, said), longest)))
+    title = one_line(_filled("Subject", wording.subject, said, longest)) or one_line(message.title)
+    return Rendered(title, text + "\n", _page(title, _filled("HTML", wording.html, _marked(message, said), longest)))
+
+
+def _filled(part: str, template: str, said: dict[str, str], longest: int | None) -> str:
+    """Raises TemplateError with the part it was found in."""
+    try:
+        return filled(template, said, longest)
+    except TemplateError as error:
+        raise TemplateError(f"{part}: {error}") from None
 
 
 def _marked(message: Message, said: dict[str, str]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from monitors.probes.options import HeadersField, OptionsForm, TextField
 
 METHODS = ["POST", "PUT", "PATCH", "GET"]
 PREFIX = "whsec_"
+SECRET, FORMER_SECRET = "signing_secret", "old_signing_secret"  # options; messages are signed with both
 
 
 def new_secret() -> str:
@@ -100,7 +101,7 @@ class WebhookOptions(OptionsForm):
     old_signing_secret = SigningField(
         label="Former signing secret",
         required=False,
-        help_text="While the receiver changes to a new one, messages are signed with both.",
+        help_text="While the receiver changes to the new one, messages are signed with both. Empty it afterwards.",
     )
     verify_tls = forms.BooleanField(label="Check its certificate", required=False, initial=True)
 
@@ -149,7 +150,7 @@ def receipt(answer: Answer) -> Receipt:
 
 
 def _secrets(options: Values) -> list[str]:
-    return [text for name in ("signing_secret", "old_signing_secret") if (text := options.get(name))]
+    return [text for name in (SECRET, FORMER_SECRET) if (text := options.get(name))]
 
 
 def signed(key: str, body: bytes, secrets: list[str], now: datetime) -> dict[str, str]:
@@ -208,5 +209,5 @@ KIND = Webhook(
     icon="zap",
     Options=WebhookOptions,
     guide_title="Variables of a body of your own",
-    secret_fields=("url", "headers", "signing_secret", "old_signing_secret"),
+    secret_fields=("url", "headers", SECRET, FORMER_SECRET),
 )

@@ -209,7 +209,7 @@ def test_a_redirect_is_not_followed(server):
 
 
 def test_a_part_that_the_service_does_not_give_out_is_told_before_anything_is_sent():
-    with pytest.raises(Permanent, match="is not what Spike.sh gives out"):
+    with pytest.raises(Permanent, match=r"is not what Spike\.sh gives out"):
         KIND.send(make_message(), {"url": "spike://short"}, None)
 
 

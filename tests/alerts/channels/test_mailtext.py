@@ -150,6 +150,12 @@ def test_words_that_are_empty_for_a_message_are_an_error(part):
         written(**{part: "$ACKNOWLEDGED_BY"})
 
 
+@pytest.mark.parametrize(("part", "label"), [("subject", "Subject"), ("text", "Text"), ("html", "HTML")])
+def test_what_cannot_be_filled_in_is_told_with_its_part_and_line(part, label):
+    with pytest.raises(TemplateError, match=f"^{label}: Line 2: There is no \\$GONE"):
+        written(**{part: "a\n$GONE"})
+
+
 TAGGY = st.text(alphabet="<>/=\"' \nabdipstyle$TITLE:;!-&", max_size=120)
 
 
