@@ -24,7 +24,7 @@ from alerts.channels.base import ChannelKind, Event, Message, Permanent, Receipt
 from alerts.channels.fields import SecretField
 from alerts.channels.saying import body, cut, heading, links
 from alerts.transport import Transport
-from monitors.masks import MASK
+from monitors.masks import MASK, masked
 from monitors.probes.options import OptionsForm
 
 DEADLINE_S = 15  # for all of it, loading Apprise included
@@ -165,6 +165,8 @@ def receipt(address: Address, answer: dict[str, Any]) -> Receipt:
     if answer["sent"]:
         return Receipt(f"{service.label} has taken it.")
     said = " ".join(answer["said"])
+    for secret in address.secrets:
+        said = said.replace(secret, masked(secret)) if len(secret) > 3 else said
     if not answer["known"]:
         raise Permanent(f"A part of the address is not what {service.label} gives out. It is {service.shape}.")
     found = _STATUS.search(said)

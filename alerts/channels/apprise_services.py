@@ -120,6 +120,13 @@ class Address:
     params: tuple[tuple[str, str], ...] = ()
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The parts that may be secret, the longest first: all but the name of one's own server."""
+        place = () if self.service.own_host else (self.host, self.port_or_more)
+        parts = filter(None, (self.user, self.password, *place, *self.path))
+        return tuple(sorted(parts, key=len, reverse=True))
+
+    @property
     def text(self) -> str:
         """Written anew of its parts. What does not fit into one message is cut by Apprise."""
         login = _quoted(self.user) + (f":{_quoted(self.password)}" if self.password else "")

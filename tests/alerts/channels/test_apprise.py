@@ -16,7 +16,10 @@ from alerts.channels import apprise as module
 from alerts.channels.apprise import AppriseOptions
 from alerts.channels.apprise_services import BY_SCHEMA, DANGEROUS, ELSEWHERE, SERVICES, read
 from alerts.channels.base import KINDS, Event, Permanent, Temporary
+from alerts.models import Channel
+from alerts.services.claiming import LEASE
 from tests.alerts.channels.messages import make_message
+from tests.factories import make_user
 from tests.helpers import free_port
 from tests.servers import Target, answer, drip, flood, hang, redirect
 
@@ -234,6 +237,39 @@ def test_one_that_hangs_is_in_nobodys_way(server, monkeypatch):
         assert not all(each.done() for each in hanging)
         for each in hanging:
             assert isinstance(each.exception(), Temporary)
+
+
+def test_what_apprise_says_is_told_without_the_secrets_of_the_address():
+    address = read("zulip://bot@acme/T0K3N-1234567890/alerts")
+    answer = {"known": True, "sent": False, "said": ["The token T0K3N-1234567890 of acme is odd."]}
+    with pytest.raises(Temporary, match=r"Apprise says: The token ••••7890 of •••• is odd\."):
+        module.receipt(address, answer)
+
+
+def test_all_of_it_ends_before_somebody_else_may_send_the_message():
+    assert LEASE.total_seconds() > 2 * module.DEADLINE_S
+
+
+@pytest.mark.django_db
+def test_it_is_added_tested_and_kept_from_the_pages(client, server, settings):
+    client.force_login(make_user("alice", email="alice@example.com"))
+    assert "?kind=apprise" in client.get("/alerts/channels/add").content.decode()
+    form = client.get("/alerts/channels/add?kind=apprise").content.decode()
+    assert all(each.shape.replace("&", "&amp;") in form for each in SERVICES)
+    typed = {"url": f"gotify://127.0.0.1:{server.port}/SECRET-1234", "whose": "team"}
+    assert client.post("/alerts/channels/add?kind=apprise", typed).status_code == 302
+    channel = Channel.objects.get()
+    assert (channel.name, channel.options) == ("More services (Apprise): Gotify, 127.0.0.1", {})
+    page = client.post(f"/alerts/channels/{channel.pk}/test", follow=True).content.decode()
+    assert "Gotify has taken it." in page
+    shown = client.get(f"/alerts/channels/{channel.pk}").content.decode() + page
+    assert "SECRET-1234" not in shown
+    assert "••••1234" in shown
+    settings.ALLOW_PRIVATE_TARGETS = False
+    kinds = client.get("/alerts/channels/add").content.decode()
+    assert "?kind=apprise" not in kinds
+    assert "ALLOW_PRIVATE_TARGETS" in kinds
+    assert "Not ready" in client.get("/alerts").content.decode()
 
 
 def test_neither_proxies_nor_logins_of_the_environment_count(server, monkeypatch, tmp_path):
