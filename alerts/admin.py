@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from alerts.models import Alarm, Channel, Delivery, MonitorPolicy, Policy, Step
+from alerts.models import Alarm, Channel, Delivery, MailTemplate, MonitorPolicy, Policy, Step
 from monitors.admin import ReadOnly
 
 
@@ -34,6 +34,14 @@ class PolicyAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["team"]
     search_fields = ["name", "team__name"]
     inlines = [StepInline]
+
+
+@admin.register(MailTemplate)
+class MailTemplateAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["team", "event", "subject", "problem", "updated_at"]
+    list_filter = ["event"]
+    list_select_related = ["team"]
+    search_fields = ["team__name", "subject"]
 
 
 @admin.register(MonitorPolicy)

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says about channels, policies and deliveries."""
+"""What the OpenAPI document says about channels, policies, mail templates and deliveries."""
 
 from typing import Any
 
@@ -8,7 +8,9 @@ from alerts.channels.base import KINDS, Event
 from alerts.models import Status, all_severities
 from monitors.api_schema import A_MOMENT, COMMON, FILTERS, FLAG, INVALID, TEXT, TIME, WHOLE, MonitorSchema, ref, refusal
 
-__all__ = ["COMMON", "DELIVERY_FILTERS", "ID", "INVALID", "MISSING", "PAGE", "AlertsSchema", "body", "many", "one"]
+__all__ = [
+    "COMMON", "DELIVERY_FILTERS", "ID", "INVALID", "MISSING", "PAGE", "AlertsSchema", "body", "list_of", "many", "one",
+]  # fmt: skip
 
 SEVERITIES = {"type": "array", "items": {**TEXT, "enum": all_severities()}}
 MAYBE = {**TEXT, "nullable": True}
@@ -18,6 +20,12 @@ POLICY_EXAMPLE = {
     "repeat_count": 2,
     "repeat_delay": 600,
     "steps": [{"type": "escalation", "wait_before": 0, "step_members": [{"type": "entire_team"}]}],
+}
+MAIL_EXAMPLE = {"subject": "[$SEVERITY] $MONITOR is down", "text": "$TEXT\n\n$URL", "html": "<p>$TEXT</p>"}
+_MAIL = {
+    "subject": {**TEXT, "description": "With `$VARIABLES`, as in text and HTML; at most 200 characters."},
+    "text": {**TEXT, "description": "At most 10000 characters."},
+    "html": {**TEXT, "description": "What stands inside `<body>`; at most 50000 characters."},
 }
 
 
@@ -114,6 +122,8 @@ def components() -> dict[str, Any]:
         "ChannelSettings": {"type": "object", "properties": _channel_settings(), "example": CHANNEL_EXAMPLE},
         "Policy": _resource("policy", {**_policy_settings(), "default": FLAG}, POLICY_EXAMPLE),
         "PolicySettings": {"type": "object", "properties": _policy_settings(), "example": POLICY_EXAMPLE},
+        "MailTemplate": _resource("mail_template", {**_MAIL, "own": FLAG, "problem": MAYBE}, MAIL_EXAMPLE),
+        "MailTemplateSettings": {"type": "object", "properties": _MAIL, "example": MAIL_EXAMPLE},
         "Delivery": _resource("delivery", _delivery(), seen),
     }
 
@@ -131,6 +141,11 @@ def many(name: str) -> dict[str, Any]:
         "type": "object",
         "properties": {"data": {"type": "array", "items": ref(name)}, "pagination": ref("Pagination")},
     }
+
+
+def list_of(name: str) -> dict[str, Any]:
+    """All there are, without pages."""
+    return {"type": "object", "properties": {"data": {"type": "array", "items": ref(name)}}}
 
 
 def body(name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 
-from alerts.channels.webhook import new_secret
+from alerts.channels.webhook import FORMER_SECRET, SECRET, new_secret
 from alerts.models import SEVERITIES, Channel, all_severities
 from alerts.services import channels
 from monitors.masks import MASK, holds_mask, masked, unmasked
@@ -20,8 +20,8 @@ SEVERITY_CHOICES = [(severity.value, label) for severity, label in SEVERITIES]
 def starting_options(kind) -> dict[str, Any]:
     """What the options of a new channel begin with."""
     found = {name: field.initial for name, field in kind.Options.base_fields.items() if field.initial is not None}
-    if "signing_secret" in kind.Options.base_fields:
-        found["signing_secret"] = new_secret()
+    if SECRET in kind.Options.base_fields:
+        found[SECRET] = new_secret()
     return found
 
 
@@ -93,7 +93,7 @@ class ChannelForm(forms.Form):
         blank = cls(team=team, user=user, kind=kind, instance=instance)
         start = {**{name: field.initial for name, field in kind.Options.base_fields.items()}, **blank.shown}
         if instance is None:
-            start.pop("signing_secret", None)
+            start.pop(SECRET, None)
         known = {name: value for name, value in {**start, **blank.initial}.items() if value is not None}
         return cls({**known, **given}, team=team, user=user, kind=kind, instance=instance)
 
@@ -126,6 +126,8 @@ class ChannelForm(forms.Form):
                 cleaned["options"][name] = value
                 continue
             secret = unmasked(value, stored.get(name))
+            if name == FORMER_SECRET and holds_mask(secret):  # the present one, moved here as it was shown
+                secret = unmasked(value, stored.get(SECRET))
             if holds_mask(secret):
                 self.options.add_error(name, f"Enter the value again: nothing is stored for “{MASK}” here.")
             elif secret:

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.urls import reverse
 
-from alerts.channels.base import Event, Message, Subject
+from alerts.channels.base import Event, Message, Subject, Wording
+from alerts.channels.wording import moment_words
 from alerts.domain.escalation import Severity, words
-from alerts.models import Delivery
+from alerts.models import Delivery, MailTemplate
 from incidents.links import acknowledge_url
 from incidents.models import Incident
 
@@ -43,7 +44,17 @@ def compose(delivery: Delivery, now: datetime) -> Message:
         lines=lines,
         acknowledge_url=_acknowledge_url(delivery, incident),
         settings_url=link("alerts:channels"),
+        zone=zone.key,
+        wording=_wording(delivery),
     )
+
+
+def _wording(delivery: Delivery) -> Wording | None:
+    """The team's own, where they have any and the channel's kind takes it."""
+    if delivery.channel is None or not delivery.channel.about.worded:
+        return None
+    own = MailTemplate.objects.filter(team=delivery.team_id, event=delivery.event).first()
+    return own.wording if own else None
 
 
 def _acknowledge_url(delivery: Delivery, incident: Incident | None) -> str:
@@ -79,12 +90,6 @@ def heard_before(delivery: Delivery) -> bool:
 
 def link(name: str, *args: object) -> str:
     return settings.BASE_URL + reverse(name, args=args)
-
-
-def moment_words(moment: datetime, zone: ZoneInfo) -> str:
-    """27 Nov 2026, 07:39:05 UTC."""
-    local = moment.astimezone(zone)
-    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}"
 
 
 def _zone(delivery: Delivery) -> ZoneInfo:

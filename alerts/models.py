@@ -9,7 +9,8 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import OwnedQuerySet, Team, User
-from alerts.channels.base import KINDS, Event
+from alerts.channels import mailtext
+from alerts.channels.base import KINDS, Event, Wording
 from alerts.domain import escalation
 from alerts.domain.escalation import Severity, Whom, WhomKind
 from incidents.models import Incident, Notice, Transition
@@ -17,6 +18,15 @@ from monitors.models import Monitor
 from uptime.lib.fields import EncryptedJSONField
 
 SEVERITIES = [(Severity.LOW, "Low"), (Severity.HIGH, "High"), (Severity.CRITICAL, "Critical")]
+MAILS = {  # what a mail template is called, by what the mail is about
+    Event.DOWN: "Outage",
+    Event.REMINDER: "Reminder",
+    Event.UP: "Recovery",
+    Event.EXPIRY: "Certificate or domain",
+    Event.DIGEST: "Digest",
+    Event.CHANNEL: "Trouble with alerting",
+    Event.TEST: "Test message",
+}
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
@@ -115,6 +125,35 @@ class Channel(models.Model):
     def failing(self):
         """Whether its last message did not get through."""
         return bool(self.last_failed_at and (self.last_ok_at is None or self.last_failed_at > self.last_ok_at))
+
+
+class MailTemplate(models.Model):
+    """How a team puts one kind of its mails, in the language of alerts.channels.wording. What is empty is as usual."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="mail_templates")
+    event = models.CharField(max_length=10, choices=[(event.value, event.name.capitalize()) for event in Event])
+    subject = models.CharField(max_length=mailtext.SUBJECT_LONGEST, blank=True)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+    problem = models.CharField(max_length=500, blank=True, help_text="Why the usual words were sent instead, last.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = OwnedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "event"], name="one_mail_template")]
+
+    def __str__(self):
+        return f"{self.team}: {self.event}"
+
+    @property
+    def label(self):
+        return MAILS[Event(self.event)]
+
+    @property
+    def wording(self):
+        usual = mailtext.default()
+        return Wording(self.subject or usual.subject, self.text or usual.text, self.html or usual.html)
 
 
 class Policy(models.Model):

@@ -5,11 +5,13 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS
 
 from accounts.models import User
-from alerts.channels.base import KINDS
+from alerts.channels import mailtext
+from alerts.channels.base import KINDS, Event
 from alerts.domain.escalation import WhomKind
 from alerts.forms import ChannelForm, shown_options
+from alerts.forms_mail import MailTemplateForm
 from alerts.forms_policy import MAX_STEPS, PolicyForm, whom_text
-from alerts.models import Channel, Delivery, Policy, all_severities
+from alerts.models import Channel, Delivery, MailTemplate, Policy, all_severities
 from monitors.serializers import iso
 
 # The wire's word for whom a step tells. Until there are calendars, the owners are on call.
@@ -198,6 +200,35 @@ class PolicyBody:
 
     def save(self) -> Policy:
         return self.form.save()
+
+
+# Mail templates -------------------------------------------------------------------------------------------------------
+def mail_template(event: str, own: MailTemplate | None) -> dict[str, Any]:
+    wording = own.wording if own else mailtext.default()
+    return {
+        "id": event,
+        "type": "mail_template",
+        "attributes": {
+            "subject": wording.subject,
+            "text": wording.text,
+            "html": wording.html,
+            "own": own is not None,
+            "problem": own.problem or None if own else None,
+        },
+    }
+
+
+class MailTemplateBody:
+    """A flat body of attributes, read into the form of a mail template."""
+
+    def __init__(self, data, *, team, event):
+        blank = MailTemplateForm(team=team, event=Event(event))
+        given = {name: data[name] for name in blank.fields if name in data}
+        self.form = MailTemplateForm({**blank.initial, **given}, team=team, event=Event(event))
+        self.errors = _errors(self.form.errors)
+
+    def save(self) -> None:
+        self.form.save()
 
 
 # Deliveries -----------------------------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from alerts import queries
 from alerts.channels.base import KINDS
+from alerts.channels.webhook import SECRET
 from alerts.forms import ChannelForm
 from alerts.models import Status
 from alerts.services import channels as services
@@ -31,7 +33,7 @@ def channel_add(request):
     """Without a kind, the choice of one; then its form."""
     name = request.GET.get("kind", "")
     if name not in KINDS:
-        return render(request, "alerts/kinds.html", {"kinds": sorted(KINDS, key=lambda kind: kind.label)})
+        return render(request, "alerts/kinds.html", {"kinds": sorted(KINDS, key=lambda kind: kind.label.casefold())})
     form = ChannelForm(_posted(request), team=request.user.ensure_team(), user=request.user, kind=KINDS.get(name))
     return _form(request, form, "was added. Send a test to see that it arrives.")
 
@@ -62,13 +64,10 @@ def _form(request, form, done):
         "advanced": sections[-1:],
         "advanced_wrong": any(field.errors for field in sections[-1][1]),
         "wrong": form.is_bound,
-        "title": f"Edit {form.instance.name}" if form.instance else f"Add {_article(form.kind.label)} channel",
+        "signed": form.instance and SECRET in form.kind.Options.base_fields,
+        "title": f"Edit {form.instance.name}" if form.instance else f"Add a channel: {form.kind.label}",
     }
     return render(request, "alerts/channel.html", context, status=422 if form.is_bound else 200)
-
-
-def _article(label):
-    return f"{'an' if label[0] in 'AEIOU' else 'a'} {label}"
 
 
 @login_required
@@ -82,6 +81,18 @@ def channel_delete(request, pk):
     services.delete(channel)
     messages.success(request, f"{channel.name} was deleted.")
     return redirect("alerts:channels")
+
+
+@login_required
+@require_POST
+@never_cache
+def channel_secret(request, pk):
+    """Makes a new signing secret and shows it, this once."""
+    channel = _channel(request, pk)
+    if SECRET not in channel.about.Options.base_fields:
+        raise Http404("Messages of this channel are not signed.")
+    secret = services.change_signing_secret(channel)
+    return render(request, "alerts/channel_secret.html", {"channel": channel, "secret": secret})
 
 
 @login_required

@@ -7,12 +7,13 @@ an account, and nobody of another team, may see or change any of it, by whatever
 import re
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import get_resolver
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Mail, Membership, Team, User
-from alerts.models import Channel, Delivery, MonitorPolicy, Policy, Step
+from alerts.models import Channel, Delivery, MailTemplate, MonitorPolicy, Policy, Step
 from incidents.models import Incident, Maintenance, MaintenanceLink, TimelineEntry, Transition
 from monitors.domain.heartbeat import PingKind
 from monitors.models import (
@@ -123,6 +124,7 @@ ROUTES = {
     "alerts:channel_add": SIGNED_IN,
     "alerts:channel_edit": TEAM,
     "alerts:channel_delete": TEAM,
+    "alerts:channel_secret": TEAM,
     "alerts:channel_test": TEAM,
     "alerts:channel_switch": TEAM,
     "alerts:policies": SIGNED_IN,
@@ -135,6 +137,11 @@ ROUTES = {
     "alerts:message": TEAM,
     "alerts:message_html": TEAM,
     "alerts:again": TEAM,
+    "alerts:mail_templates": SIGNED_IN,
+    "alerts:mail_template": SIGNED_IN,
+    "alerts:mail_preview": SIGNED_IN,
+    "alerts:mail_preview_html": SIGNED_IN,
+    "alerts:mail_default": SIGNED_IN,
     "alerts:banner": SIGNED_IN,
     "alerts:unsubscribe": ANYONE,
     "alerts:twilio_status": ANYONE,
@@ -147,6 +154,8 @@ ROUTES = {
     "api_policy": TEAM,
     "api_policies_v3": SIGNED_IN,
     "api_policy_v3": TEAM,
+    "api_mail_templates": SIGNED_IN,
+    "api_mail_template": SIGNED_IN,
     "api_deliveries": SIGNED_IN,
     "api_delivery": TEAM,
     # the project's own
@@ -270,6 +279,8 @@ class World:
             team=team, name=SECRET, starts_at=self.alice.date_joined, length=60
         )
         self.link = MaintenanceLink.objects.create(team=team, name=SECRET, monitor=self.monitor)
+        MailTemplate.objects.create(team=team, event="down", subject=SECRET)
+        cache.set(f"mail-preview:{self.alice.pk}:abc-def", SECRET, 60)
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.channel = make_channel(team, name=SECRET)
         self.policy = Policy.objects.create(team=team, name=SECRET)
@@ -301,6 +312,7 @@ class World:
             "slug": slug,
             "key": self.delivery.uuid if "twilio" in name else "abc-def",
             "slot": self.slot,
+            "event": "unknown" if unknown else "down",
             "token": "x:y",
             "uidb36": self.alice.pk.hex,
         }
@@ -337,6 +349,7 @@ class World:
             Team.objects.filter(pk=team.pk),
             Membership.objects.filter(team=team),
             Monitor.objects.filter(team=team),
+            MailTemplate.objects.filter(team=team),
             Incident.objects.filter(team=team),
             TimelineEntry.objects.filter(incident__team=team),
             *(each.objects.filter(**mine) for each in (Schedule, ExtraSlot, State, StatusInterval, Transition)),

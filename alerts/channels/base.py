@@ -27,7 +27,7 @@ class Event(StrEnum):
     UP = "up"  # it is resolved, or was before anybody heard of it
     EXPIRY = "expiry"  # a certificate or a domain ends soon, or was renewed
     DIGEST = "digest"  # many of these at once
-    CHANNEL = "channel"  # another channel does not work
+    CHANNEL = "channel"  # another channel, or a template, does not work
     TEST = "test"
 
 
@@ -46,6 +46,15 @@ class Subject:
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
     monitor_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a mail is put: templates in the language of alerts.channels.wording."""
+
+    subject: str
+    text: str
+    html: str
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,8 @@ class Message:
     lines: tuple[str, ...] = ()  # of a digest: one for each message in it
     acknowledge_url: str = ""
     settings_url: str = ""  # where what is sent here can be changed
+    zone: str = "UTC"  # the reader's, such as Europe/Berlin
+    wording: Wording | None = None  # the team's own, for kinds that are `worded`
 
     @property
     def thread(self) -> str:
@@ -79,12 +90,14 @@ class Message:
 class Rendered:
     """A message as a provider gets it, kept for the Messages page. Holds no secret.
 
-    `body` is what goes over the wire where that is neither the text nor the HTML, such as JSON."""
+    `body` is what goes over the wire where that is neither the text nor the HTML, such as JSON.
+    `problem`: why the team's own wording was not used, in a sentence."""
 
     title: str
     text: str = ""
     html: str = ""
     body: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,7 @@ class ChannelKind:
 
     `label` names it in lists, `description` says in a sentence where messages go, `icon` is one of icons.svg.
     `secret_fields` are the options that are stored encrypted, never shown but for their last four characters.
+    `worded`: the team's mail templates say how it is put. `guide_title`: what its guide is called.
     `per_minute`, `per_hour`: what its provider, or a person, can take; what goes beyond comes in a digest.
     `hears_acknowledgement`: its provider calls people by itself, and is told at once that somebody sees to it."""
 
@@ -129,9 +143,20 @@ class ChannelKind:
     icon: str = "send"
     Options: type[OptionsForm] = OptionsForm
     secret_fields: tuple[str, ...] = ()
+    worded: bool = False
+    guide_title: str = "What to write"
     per_minute: int = 20
     per_hour: int = 200
     hears_acknowledgement: bool = False
+
+    @property
+    def guide(self) -> tuple[tuple[str, str], ...]:
+        """What the page of its form lists below it: what to write, and what for."""
+        return ()
+
+    def refusal(self) -> str:
+        """Why nobody may use it on this site, in a sentence; empty where everybody may."""
+        return ""
 
     def summary(self, options: Values) -> str:
         """Where its messages go, in a few words and without a secret."""

@@ -1,6 +1,8 @@
 """Email, over the mail server of EMAIL_URL. Messages about one incident make one thread in the reader's mailbox."""
 
+import logging
 import smtplib
+from dataclasses import replace
 from email.utils import formatdate, parseaddr
 from typing import cast
 from urllib.parse import urlsplit
@@ -9,15 +11,18 @@ from django import forms
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.smtp import EmailBackend
-from django.template.loader import render_to_string
 
 from accounts.mail import SMTP, smtp_options
+from alerts.channels import mailtext
 from alerts.channels.base import ChannelKind, Event, Message, Permanent, Receipt, Rendered, Temporary, Values
 from alerts.channels.fields import AddressesField
+from alerts.channels.wording import TemplateError
 from alerts.domain.escalation import Severity
 from alerts.transport import Transport
 from alerts.unsubscribing import unsubscribe_url
 from monitors.probes.options import OptionsForm
+
+logger = logging.getLogger(__name__)
 
 MAX_ADDRESSES = 20
 NO_SERVER = "No mail server is set up: messages are kept here and not sent. Start the site with EMAIL_URL."
@@ -49,13 +54,16 @@ class Email(ChannelKind):
         return "" if settings.EMAIL_URL else NO_SERVER
 
     def render(self, message: Message, options: Values) -> Rendered:
-        context = {
-            "message": message,
-            "sender": settings.BASE_URL,
-            "down": message.event in {Event.DOWN, Event.REMINDER},
-        }
-        text = render_to_string("alerts/email/message.txt", context)
-        return Rendered(_line(message.title), text, render_to_string("alerts/email/message.html", context))
+        """In the team's own words where they have any. What is wrong with those costs nobody a message."""
+        if message.wording:
+            try:
+                return mailtext.written(message, message.wording)
+            except TemplateError as error:
+                return replace(mailtext.usual(message), problem=str(error))
+            except Exception as error:
+                logger.exception("The mail template of %s for %s", message.team, message.event)
+                return replace(mailtext.usual(message), problem=f"It fails: {type(error).__name__}.")
+        return mailtext.usual(message)
 
     def send(self, message: Message, options: Values, transport: Transport) -> Receipt:
         found = recipients(options)
@@ -139,15 +147,11 @@ def _answer(code: int, text: bytes | str) -> str:
     return f"{code} {' '.join(words.split())}"[:200]
 
 
-def _line(text: str) -> str:
-    """One line of a header: what would begin another one is a space."""
-    return "".join(char if char.isprintable() else " " for char in text)[:200].strip()
-
-
 KIND = Email(
     name="email",
     label="Email",
     description="To one or several addresses, over the mail server of this site.",
     icon="inbox",
     Options=EmailOptions,
+    worded=True,
 )

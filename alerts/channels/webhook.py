@@ -16,33 +16,14 @@ from django.core.exceptions import ValidationError
 
 from alerts.channels.base import ChannelKind, Message, Permanent, Receipt, Rendered, Temporary, Values
 from alerts.channels.fields import SecretField, UrlField
+from alerts.channels.wording import VARIABLES, TemplateError, check, iso, values
 from alerts.transport import Answer, Transport
 from monitors.masks import MASK
 from monitors.probes.options import HeadersField, OptionsForm, TextField
 
 METHODS = ["POST", "PUT", "PATCH", "GET"]
 PREFIX = "whsec_"
-VARIABLES = {
-    "EVENT": "what it is about: down, reminder, up, expiry, digest, channel, test",
-    "MESSAGE_ID": "the same when it is sent once more",
-    "TITLE": "the message in a line",
-    "TEXT": "the message in a sentence or two",
-    "URL": "the incident's page",
-    "TEAM": "the team's name",
-    "SEVERITY": "low, high or critical",
-    "SENT_AT": "when the message was made, ISO 8601 in UTC",
-    "MONITOR_ID": "of the monitor",
-    "MONITOR": "its name",
-    "TARGET": "its address",
-    "INCIDENT_ID": "of the incident",
-    "INCIDENT_KIND": "outage, certificate, domain or manual",
-    "CAUSE": "why, in a sentence",
-    "REGIONS": "where it was seen, with commas between",
-    "STARTED_AT": "when it began, ISO 8601 in UTC",
-    "RESOLVED_AT": "when it ended; empty while it lasts",
-    "ACKNOWLEDGED_AT": "when somebody acknowledged it; empty before",
-    "ACKNOWLEDGED_BY": "who that was",
-}
+SECRET, FORMER_SECRET = "signing_secret", "old_signing_secret"  # options; messages are signed with both
 
 
 def new_secret() -> str:
@@ -80,16 +61,12 @@ class TemplateField(TextField):
         text: str = super().clean(value).strip()
         if not text:
             return ""
-        template = Template(text)
-        if not template.is_valid():
-            raise ValidationError("A dollar sign here begins no variable. Write $$ for a dollar sign.")
-        unknown = sorted(set(template.get_identifiers()) - set(VARIABLES))
-        if unknown:
-            raise ValidationError(
-                f"There is no ${unknown[0]}. There are: {', '.join('$' + name for name in VARIABLES)}."
-            )
         try:
-            json.loads(template.substitute(dict.fromkeys(VARIABLES, "1")))
+            check(text)
+        except TemplateError as error:
+            raise ValidationError(str(error)) from error
+        try:
+            json.loads(Template(text).substitute(dict.fromkeys(VARIABLES, "1")))
         except ValueError as error:
             raise ValidationError(
                 f'This is not JSON: {error}. Variables in a text stand between quotes, as in “"$TITLE"”.'
@@ -124,7 +101,7 @@ class WebhookOptions(OptionsForm):
     old_signing_secret = SigningField(
         label="Former signing secret",
         required=False,
-        help_text="While the receiver changes to a new one, messages are signed with both.",
+        help_text="While the receiver changes to the new one, messages are signed with both. Empty it afterwards.",
     )
     verify_tls = forms.BooleanField(label="Check its certificate", required=False, initial=True)
 
@@ -133,6 +110,10 @@ class WebhookOptions(OptionsForm):
 
 
 class Webhook(ChannelKind):
+    @property
+    def guide(self) -> tuple[tuple[str, str], ...]:
+        return tuple((f"${name}", meaning) for name, meaning in VARIABLES.items())
+
     def summary(self, options: Values) -> str:
         parts = urlsplit(options.get("url", ""))
         return f"{options.get('method', 'POST')} {parts.hostname or '?'}{f':{parts.port}' if parts.port else ''}"
@@ -169,7 +150,7 @@ def receipt(answer: Answer) -> Receipt:
 
 
 def _secrets(options: Values) -> list[str]:
-    return [text for name in ("signing_secret", "old_signing_secret") if (text := options.get(name))]
+    return [text for name in (SECRET, FORMER_SECRET) if (text := options.get(name))]
 
 
 def signed(key: str, body: bytes, secrets: list[str], now: datetime) -> dict[str, str]:
@@ -188,31 +169,6 @@ def filled(template: str, message: Message) -> str:
     return Template(template).safe_substitute(
         {name: json.dumps(value, ensure_ascii=False)[1:-1] for name, value in values(message).items()}
     )
-
-
-def values(message: Message) -> dict[str, str]:
-    about = message.subject
-    return {
-        "EVENT": message.event.value,
-        "MESSAGE_ID": message.key,
-        "TITLE": message.title,
-        "TEXT": message.text,
-        "URL": message.url,
-        "TEAM": message.team,
-        "SEVERITY": message.severity.value,
-        "SENT_AT": _iso(message.at),
-        "MONITOR_ID": str(about.monitor_id or "") if about else "",
-        "MONITOR": about.monitor if about else "",
-        "TARGET": about.target if about else "",
-        "INCIDENT_ID": str(about.id) if about else "",
-        "INCIDENT_KIND": about.kind if about else "",
-        "CAUSE": about.cause if about else "",
-        "REGIONS": ", ".join(about.regions) if about else "",
-        "STARTED_AT": _iso(about.started_at) if about else "",
-        "RESOLVED_AT": _iso(about.resolved_at) if about else "",
-        "ACKNOWLEDGED_AT": _iso(about.acknowledged_at) if about else "",
-        "ACKNOWLEDGED_BY": about.acknowledged_by if about else "",
-    }
 
 
 def document(message: Message) -> dict[str, Any]:
@@ -234,20 +190,16 @@ def document(message: Message) -> dict[str, Any]:
             "kind": about.kind,
             "cause": about.cause,
             "regions": list(about.regions),
-            "started_at": _iso(about.started_at) or None,
-            "resolved_at": _iso(about.resolved_at) or None,
-            "acknowledged_at": _iso(about.acknowledged_at) or None,
+            "started_at": iso(about.started_at) or None,
+            "resolved_at": iso(about.resolved_at) or None,
+            "acknowledged_at": iso(about.acknowledged_at) or None,
             "acknowledged_by": about.acknowledged_by or None,
         }
     return {
         "type": f"incident.{message.event.value}" if about else message.event.value,
-        "timestamp": _iso(message.at),
+        "timestamp": iso(message.at),
         "data": data,
     }
-
-
-def _iso(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else ""
 
 
 KIND = Webhook(
@@ -256,5 +208,6 @@ KIND = Webhook(
     description="A request of your own making to any address, signed so that the receiver knows it is from here.",
     icon="zap",
     Options=WebhookOptions,
-    secret_fields=("url", "headers", "signing_secret", "old_signing_secret"),
+    guide_title="Variables of a body of your own",
+    secret_fields=("url", "headers", SECRET, FORMER_SECRET),
 )

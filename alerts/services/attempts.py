@@ -16,7 +16,7 @@ from alerts import messages
 from alerts.channels.base import Event, Message, Permanent, Receipt, Rendered, Temporary
 from alerts.domain.tries import FALL_BACK, next_attempt
 from alerts.models import Channel, Delivery, Status
-from alerts.services import falling_back
+from alerts.services import falling_back, mail_templates
 from alerts.transport import Transport
 from monitors import live
 from uptime.lib.net import Guard
@@ -86,7 +86,10 @@ def _send(delivery: Delivery) -> Outcome:
         assert channel is not None  # noqa: S101 - whoever calls has looked
         kind, options = channel.about, {**channel.all_options, "channel_id": channel.pk}
         message: Message = messages.compose(delivery, timezone.now())
-        _keep(delivery, kind.render(message, options))
+        rendered = kind.render(message, options)
+        _keep(delivery, rendered)
+        if rendered.problem:
+            mail_templates.report(delivery, rendered.problem, timezone.now())
         with Transport(Guard(settings.ALLOW_PRIVATE_TARGETS)) as transport:
             return kind.send(message, options, transport)
     except (Temporary, Permanent) as outcome:

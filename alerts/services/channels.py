@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from alerts.channels.base import Event
+from alerts.channels.webhook import FORMER_SECRET, SECRET, new_secret
 from alerts.models import Channel, Delivery, Status
 from alerts.services.attempts import try_once
 from alerts.services.claiming import LEASE
@@ -27,6 +28,19 @@ def save(channel: Channel, fields: dict) -> Channel:
     channel.save()
     look_again(channel.team_id)
     return channel
+
+
+@transaction.atomic
+def change_signing_secret(channel: Channel) -> str:
+    """Make a new signing secret, which is returned; messages are signed with the former one as well until that is taken
+    out."""
+    row = Channel.objects.select_for_update(of=("self",)).get(pk=channel.pk)
+    made, secrets = new_secret(), dict(row.secrets or {})
+    if present := secrets.get(SECRET):
+        secrets[FORMER_SECRET] = present
+    row.secrets = {**secrets, SECRET: made}
+    row.save(update_fields=["secrets", "updated_at"])
+    return made
 
 
 def switch(channel: Channel, on: bool) -> None:

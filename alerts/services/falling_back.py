@@ -59,21 +59,29 @@ def switch_off(channel: Channel, reason: str, now: datetime) -> None:
         return
     note = f"The channel {channel.name} was switched off\n{reason} Alerts that should go there take another way."
     others = [other for other in _others(channel) if other.pk != channel.pk]
-    Delivery.objects.bulk_create(
-        [
-            Delivery(
-                team_id=channel.team_id,
-                channel=other,
-                channel_name=other.name,
-                channel_kind=other.kind,
-                event=Event.CHANNEL,
-                key=f"off:{channel.pk}:{now.timestamp():.0f}:{other.pk}",
-                why=f"{channel.name} was switched off",
-                note=note,
-                due_at=now,
-                next_attempt_at=now,
-            )
-            for other in map(saved, others)
-        ],
-        ignore_conflicts=True,
-    )
+    _tell(others, f"off:{channel.pk}:{now.timestamp():.0f}", f"{channel.name} was switched off", note, now)
+
+
+def tell_owners(team_id: int, key: str, why: str, note: str, now: datetime) -> None:
+    """Send the owners an email about what does not work as it was set up, once for each `key`. The first line of `note`
+    is its title."""
+    _tell([each for each in Book([team_id]).owners(team_id) if each.enabled], key, why, note, now)
+
+
+def _tell(channels: list[Channel], key: str, why: str, note: str, now: datetime) -> None:
+    rows = [
+        Delivery(
+            team_id=channel.team_id,
+            channel=channel,
+            channel_name=channel.name,
+            channel_kind=channel.kind,
+            event=Event.CHANNEL,
+            key=f"{key}:{channel.pk}",
+            why=why[:300],
+            note=note,
+            due_at=now,
+            next_attempt_at=now,
+        )
+        for channel in map(saved, channels)
+    ]
+    Delivery.objects.bulk_create(rows, ignore_conflicts=True)

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -111,3 +113,25 @@ def test_a_message_that_is_not_there_is_404(client, admin, pk):
 
 def test_a_message_without_html_has_no_frame_to_load(client, admin):
     assert client.get(f"/mailbox/{make_mail().pk}/html").status_code == 404
+
+
+def test_the_link_to_a_new_password_is_seen_by_the_administrator_alone(client, mailbox):
+    """Whoever reads such a mail can take the account over: no team, no staff and no alert page shows it."""
+    alice, staff = make_user("alice", email="alice@example.com"), make_user("bob", is_staff=True)
+    client.post("/accounts/password/reset", {"email": "alice@example.com"})
+    mail = Mail.objects.get()
+    key = re.search(r"/accounts/password/reset/key/(\S+)", mail.text)[1]
+    places = [
+        f"/mailbox/{mail.pk}",
+        "/mailbox",
+        "/alerts/messages",
+        "/profile",
+        reverse("monitors:list"),
+    ]
+    places += ["/api/v2/deliveries", "/admin/accounts/mail/", f"/admin/accounts/mail/{mail.pk}/change/"]
+    for person in (alice, staff):
+        client.force_login(person)
+        assert [key for place in places if key in client.get(place).content.decode()] == []
+        assert 'href="/mailbox"' not in client.get(reverse("monitors:list")).content.decode()
+    client.force_login(make_admin())
+    assert key in client.get(f"/mailbox/{mail.pk}").content.decode()

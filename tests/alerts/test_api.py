@@ -3,7 +3,7 @@
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
-from alerts.models import Channel, Policy
+from alerts.models import MAILS, Channel, MailTemplate, Policy
 from tests.factories import make_channel, make_delivery, make_user, team_of
 from tests.servers import Target
 
@@ -127,6 +127,42 @@ def test_a_policy_that_cannot_be_names_the_field(call, body, field):
 def test_the_newer_address_of_policies_answers_the_same(client, call, alice):
     headers = {"Authorization": f"Bearer {AccessToken.for_user(alice)}"}
     assert client.get("/api/v3/policies", headers=headers).json()["data"] == call("get", "/policies").json()["data"]
+
+
+def test_mail_templates_are_read_changed_and_reset(call, alice):
+    found = call("get", "/mail-templates").json()["data"]
+    assert [each["id"] for each in found] == list(MAILS)
+    assert not any(each["attributes"]["own"] for each in found)
+    changed = call("patch", "/mail-templates/down", {"subject": "[$SEVERITY] $MONITOR"})
+    said = changed.json()["data"]["attributes"]
+    assert (said["subject"], said["own"]) == ("[$SEVERITY] $MONITOR", True)
+    assert said["html"] == found[0]["attributes"]["html"]
+    assert MailTemplate.objects.get().team == team_of(alice)
+    assert call("get", "/mail-templates/down").json() == changed.json()
+    assert call("delete", "/mail-templates/down").status_code == 204
+    assert call("get", "/mail-templates/down").json()["data"] == found[0]
+    assert call("get", "/mail-templates/never").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("subject", "a\nb", "A subject is one line"),
+        ("text", "$WHAT", "Line 1: There is no $WHAT"),
+        ("html", "<script>", "Line 1: <script> is not allowed"),
+        ("text", 5, "This must be text."),
+    ],
+)
+def test_a_mail_template_that_cannot_be_names_field_and_line(call, field, value, words):
+    answer = call("patch", "/mail-templates/down", {field: value})
+    assert answer.status_code == 422
+    assert words in answer.json()["errors"][field][0]
+
+
+@pytest.mark.parametrize("body", [[], [1], "x", None])
+def test_a_body_that_is_no_object_changes_no_mail_template(call, body):
+    assert call("patch", "/mail-templates/down", body).status_code in {200, 400, 422}
+    assert not MailTemplate.objects.exists()
 
 
 def test_deliveries_are_read_and_filtered(call, alice):

@@ -32,6 +32,8 @@ PATHS = {
     "/api/v2/channels/{id}/test": {"post"},
     "/api/v2/policies": {"get", "post"},
     "/api/v2/policies/{id}": {"get", "patch", "delete"},
+    "/api/v2/mail-templates": {"get"},
+    "/api/v2/mail-templates/{event}": {"get", "patch", "delete"},
     "/api/v2/deliveries": {"get"},
     "/api/v2/deliveries/{id}": {"get"},
     "/api/v2/monitors/{id}/checks": {"get"},

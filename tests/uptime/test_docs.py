@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from alerts.channels.base import KINDS
+from alerts.channels.wording import VARIABLES
 from monitors.domain.verdict import Vote
 from monitors.probes.reasons import Reason
 from uptime import environment
@@ -82,3 +84,21 @@ def test_whoever_is_sent_to_the_troubleshooting_page_finds_the_heading():
 def test_every_metric_is_documented_and_none_else():
     rows = re.findall(r"^\| `(uptime_\w+)` \| .* \| (.+) \|$", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)
     assert dict(rows) == METRICS
+
+
+def rows_of(heading):
+    """The first cells of the table below a heading of docs/alerts.md."""
+    part = (ROOT / "docs" / "alerts.md").read_text().partition(f"## {heading}\n")[2].partition("\n#")[0]
+    return [row.split(" | ")[0].strip("| `") for row in part.splitlines() if row.startswith("| ")][1:]
+
+
+def test_every_kind_of_channel_is_documented_with_whether_it_was_tried_live():
+    assert set(rows_of("Channels")) == {kind.label for kind in KINDS}
+    table = (ROOT / "docs" / "alerts.md").read_text().partition("## Channels")[2].partition("\n\n*Tried live*")[0]
+    lines = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    assert all(line.count(" | ") == 3 for line in lines)
+
+
+def test_every_variable_of_templates_is_documented_as_the_pages_explain_it():
+    assert rows_of("Variables") == [f"${name}" for name in VARIABLES]
+    assert all(f"| {meaning} |" in (ROOT / "docs" / "alerts.md").read_text() for meaning in VARIABLES.values())

@@ -1,6 +1,8 @@
 """Messages to the real providers, for whoever has credentials: LIVE_<KIND> holds a kind's options as JSON, as in
 
 LIVE_NTFY='{"topic": "…"}' pytest -m live tests/alerts/channels/test_live.py
+
+For email, LIVE_EMAIL_URL is the mail server, as EMAIL_URL names it, and LIVE_EMAIL_FROM the sender.
 """
 
 import json
@@ -18,7 +20,9 @@ pytestmark = pytest.mark.live
 
 
 @pytest.mark.parametrize("name", KINDS.names)
-def test_the_provider_takes_an_outage_and_its_end(name):
+def test_the_provider_takes_an_outage_and_its_end(name, settings):
+    settings.EMAIL_URL = os.environ.get("LIVE_EMAIL_URL", "")
+    settings.DEFAULT_FROM_EMAIL = os.environ.get("LIVE_EMAIL_FROM", settings.DEFAULT_FROM_EMAIL)
     given = os.environ.get(f"LIVE_{name.upper()}")
     if not given:
         pytest.skip(f"LIVE_{name.upper()} is not set")

@@ -18,6 +18,7 @@ TYPED = [  # {} is where a local server listens
     ("telegram", {"token": TOKEN, "chat": "-100123"}, None),
     ("pagerduty", {"routing_key": "0123456789abcdef0123456789ABCDEF", "region": "eu"}, None),
     ("pushover", {**PUSHOVER, "emergency": "on"}, None),
+    ("apprise", {"url": "pbul://o.abcdefghijklmnopqrst-SECRET-1234"}, None),
 ]
 
 
