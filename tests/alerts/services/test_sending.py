@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import Role
@@ -83,6 +84,23 @@ def test_what_somebody_else_has_finished_meanwhile_is_left_as_it_is(sink, down):
     Delivery.objects.update(status=Status.SENT, answer="by another")
     attempts.attempt(pk)
     assert row().answer == "by another"
+
+
+def test_what_was_sent_is_written_down_once_the_database_is_back(sink, down, monkeypatch):
+    """The connection breaks between sending and writing: it must not be sent once more because of that."""
+    [pk] = claiming.claim(timezone.now(), 10)
+    write, breaks = attempts._write_down, iter([True, True, False])
+
+    def breaking(*args):
+        if next(breaks):
+            raise OperationalError("the connection is gone")
+        write(*args)
+
+    monkeypatch.setattr(attempts, "_write_down", breaking)
+    monkeypatch.setattr(attempts, "AGAIN_S", 0)
+    monkeypatch.setattr(attempts.connection, "close", lambda: None)  # the test's own transaction lives on it
+    attempts.attempt(pk)
+    assert (row().status, len(sink.requests)) == ("sent", 1)
 
 
 def test_a_failure_is_tried_again_later_and_says_why(sink, hook, down):
@@ -318,3 +336,15 @@ def test_other_members_are_told_when_the_owner_has_no_address(monitor, settings)
     assert Delivery.objects.get(channel__member=carol).answer == (
         "carol has no email address: it is set on the profile."
     )
+
+
+def test_channels_that_fail_take_half_of_the_threads_at_most(sink, hook, monitor):
+    """Were the provider of many channels to hang, everybody else's messages would wait behind theirs."""
+    now = timezone.now()
+    stuck = [make_channel(monitor.team, name=f"Stuck {number}", last_failed_at=now) for number in range(4)]
+    make_policy(monitor.team, *((each, 0) for each in stuck), (hook, 0))
+    many_go_down(monitor, 3)
+    claimed = Delivery.objects.filter(pk__in=claiming.claim(timezone.now(), 100, failing=5))
+    assert claimed.exclude(channel=hook).count() == 5
+    assert claimed.filter(channel=hook).count() == 3
+    assert claiming.claim(timezone.now(), 100, failing=5) == []  # those under way count
