@@ -147,10 +147,12 @@ def _fold(channel: Channel, allowed: Room, now: datetime) -> None:
 
 
 def _chosen(now: datetime, turns: Turns, most: int) -> list[int]:
+    """The longest due of each channel, and what is apart: a digest must not wait behind those there is no room for."""
     ranked = _due(now).annotate(
         rank=Window(RowNumber(), partition_by=[F("channel")], order_by=[F("next_attempt_at"), F("pk")])
     )
-    rows = ranked.filter(rank__lte=AT_ONCE).order_by("next_attempt_at", "pk").values_list("pk", "channel", "event")
+    found = ranked.filter(Q(rank__lte=AT_ONCE) | Q(event__in=APART)).order_by("next_attempt_at", "pk")
+    rows = found.values_list("pk", "channel", "event")
     chosen: list[int] = []
     for pk, channel, event in rows:
         if turns.take(channel, event in APART):

@@ -284,6 +284,17 @@ def test_after_a_digest_the_next_ones_wait_until_there_is_room(sink, hook, monit
     assert not Delivery.objects.open().exists()
 
 
+def test_a_digest_does_not_wait_behind_those_there_is_no_room_for(sink, hook, monitor):
+    many_go_down(monitor, 30)
+    now = timezone.now()
+    attempts.attempt(*claiming.claim(now, 1))  # the digest is made
+    many_go_down(monitor, 10)
+    while send(now + timedelta(seconds=1)):
+        pass
+    assert ledger(event="digest") == [("digest", "Hook", "sent")]
+    assert Delivery.objects.open().count() > claiming.AT_ONCE
+
+
 def test_a_digest_that_fails_goes_another_way_with_all_it_said(sink, hook, monitor):
     many_go_down(monitor, 30)
     while send():
