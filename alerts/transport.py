@@ -103,8 +103,9 @@ class Transport:
         self._door = _Door(guard, time.monotonic() + deadline_s)
         self._session = requests.Session()
         self._session.trust_env = False
+        adapter = _Adapter(self._door)
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(self._door))
+            self._session.mount(scheme, adapter)
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,7 @@
 """`make bench`: what a check costs, how many a second are kept up, how punctually, and in how much memory.
 
-All parts but `hostile` and `soak` run by default, about seven minutes; `make bench BENCH_ARGS="http"` runs one, --help
-tells more.
+All parts but `hostile`, `alerts`, `storm` and `soak` run by default, about seven minutes;
+`make bench BENCH_ARGS="http"` runs one, --help tells more.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import alerts as alerting
 from bench import assertions as asserting
 from bench import floor, measure
 from bench import hostile as harm
@@ -162,6 +163,18 @@ def assertions(bench: Bench) -> None:
         bench.say(line)
 
 
+def alerts(bench: Bench) -> None:
+    """From the death of a website to the message, over 200 of 1,000 monitors."""
+    for line in alerting.few(bench.installation, bench.options.dying, 4 * bench.options.dying):
+        bench.say(line)
+
+
+def storm(bench: Bench) -> None:
+    """5,000 incidents within a minute: when each is told, one by one or in a digest, beside a channel that hangs."""
+    for line in alerting.storm(bench.installation, bench.options.incidents, bench.options.storm_seconds):
+        bench.say(line)
+
+
 def soak(bench: Bench) -> None:
     """20,000 monitors every 30 s for ten minutes: missed slots, delay, disk per day, memory."""
     installation, options = bench.installation, bench.options
@@ -180,15 +193,17 @@ def soak(bench: Bench) -> None:
 TICKS_SIZE = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'monitors_tick'::regclass"
 
 PARTS: dict[str, Callable[[Bench], None]] = {
-    each.__name__: each for each in (memory, http, https, hanging, idle, pings, hostile, assertions, soak)
+    each.__name__: each
+    for each in (memory, http, https, hanging, idle, pings, hostile, assertions, alerts, storm, soak)
 }
-DEFAULT = [name for name in PARTS if name not in {"hostile", "soak"}]
+LONG = ("hostile", "alerts", "storm", "soak")
+DEFAULT = [name for name in PARTS if name not in LONG]
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all but hostile and soak unless named"
+        "parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all but {', '.join(LONG)} unless named"
     )
     parser.add_argument("--rate", type=int, default=2000, help="http checks a second")
     parser.add_argument("--https-rate", type=int, default=300, help="https checks a second")
@@ -198,6 +213,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measured stretch")
     parser.add_argument("--floor-seconds", type=int, default=2)
     parser.add_argument("--idle", type=int, default=100_000, help="monitors of the part `idle`")
+    parser.add_argument("--dying", type=int, default=200, help="of five times as many, in the part `alerts`")
+    parser.add_argument("--incidents", type=int, default=5000, help="of the part `storm`")
+    parser.add_argument("--storm-seconds", type=float, default=60.0, help="in which they come")
     parser.add_argument("--soak-monitors", type=int, default=20_000)
     parser.add_argument("--soak-seconds", type=float, default=600.0)
     options = parser.parse_args()

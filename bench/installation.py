@@ -94,8 +94,11 @@ class Installation:
 
     def load(self, targets: dict[str, int], interval: int) -> None:
         """Make monitors of these addresses (base to how many) and put them on their grid."""
-        command = [sys.executable, "-m", "bench.load", json.dumps(targets), str(interval)]
-        subprocess.run(command, cwd=ROOT, env=self.env, check=True)
+        self.run("bench.load", json.dumps(targets), str(interval))
+
+    def run(self, module: str, *words: str) -> None:
+        """Run a program that fills the database."""
+        subprocess.run([sys.executable, "-m", module, *words], cwd=ROOT, env=self.env, check=True)
         self.sql("VACUUM ANALYZE")  # what autovacuum would do a little later, in the middle of what is measured
 
     def rest(self, most_s: float = 60.0) -> None:

@@ -17,6 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "uptime.settings")
 django.setup()
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import Team
 from monitors.domain.slots import default_timeout, next_slot
@@ -57,13 +58,13 @@ def make(team: Team, region: Region, urls: list[str], interval: int) -> None:
     )
 
 
-def schedule(interval: int) -> None:
-    """Put every monitor on its grid, all at once."""
-    ids = list(Monitor.objects.values_list("pk", flat=True))
+def schedule(interval: int, monitors: QuerySet[Monitor]) -> None:
+    """Put monitors on their grid, all at once."""
+    ids = list(monitors.values_list("pk", flat=True))
     start = now_ms() + LEAD_MS + len(ids) // 8
     began = from_ms(start)
     with transaction.atomic():
-        State.objects.update(judged_until=began, accounted_until=began, last_decided=began)
+        State.objects.filter(monitor__in=monitors).update(judged_until=began, accounted_until=began, last_decided=began)
         Schedule.objects.bulk_create(
             (Schedule(monitor_id=pk, next_slot_at=from_ms(next_slot(pk, interval, start))) for pk in ids),
             batch_size=PART,
@@ -76,7 +77,7 @@ def main(wanted: dict[str, int], interval: int) -> None:
     urls = list(targets(wanted))
     for first in range(0, len(urls), PART):
         make(team, region, urls[first : first + PART], interval)
-    schedule(interval)
+    schedule(interval, Monitor.objects.all())
 
 
 if __name__ == "__main__":

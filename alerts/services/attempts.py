@@ -6,11 +6,13 @@ locked while a provider takes its time.
 
 import logging
 import random
+import time
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import Error, connection, transaction
 from django.utils import timezone
+from psycopg_pool import PoolTimeout
 
 from alerts import messages
 from alerts.channels.base import Event, Message, Permanent, Receipt, Rendered, Temporary
@@ -21,6 +23,7 @@ from alerts.transport import Transport
 from monitors import live
 from uptime.lib.net import Guard
 
+INSIST_S, AGAIN_S = 45.0, 1.0  # until the lease has nearly run out
 logger = logging.getLogger(__name__)
 Outcome = Receipt | Temporary | Permanent
 
@@ -32,10 +35,7 @@ def attempt(pk: int) -> Delivery:
     if needless:
         return _close(delivery, Status.CANCELLED, needless)
     outcome = _send(delivery)
-    with transaction.atomic():
-        current = Delivery.objects.select_for_update().filter(pk=pk, status=Status.SENDING).exists()
-        if current:  # else a lease ran out and somebody else has finished it
-            _write_down(delivery, outcome, timezone.now())
+    _insist(delivery, outcome)
     live.bump([delivery.team_id])
     return delivery
 
@@ -111,6 +111,23 @@ def _storable(text: str) -> str:
 
 
 # What follows ---------------------------------------------------------------------------------------------------------
+def _insist(delivery: Delivery, outcome: Outcome) -> None:
+    """Write down what came of it, also when the database is away for a while: what is not written is sent again."""
+    until = time.monotonic() + INSIST_S
+    while True:
+        try:
+            with transaction.atomic():
+                current = Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Status.SENDING).exists()
+                if current:  # else a lease ran out and somebody else has finished it
+                    _write_down(delivery, outcome, timezone.now())
+            return
+        except (Error, PoolTimeout):
+            if time.monotonic() > until:
+                raise
+            connection.close()
+            time.sleep(AGAIN_S)
+
+
 def _write_down(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
     match outcome:
         case Receipt():
@@ -129,7 +146,7 @@ def _succeeded(delivery: Delivery, receipt: Receipt, now: datetime) -> None:
     delivery.reference = _storable(receipt.reference)[:200]
     _end(delivery, Status.KEPT if receipt.kept else Status.SENT, receipt.answer, now)
     if not receipt.kept:
-        Channel.objects.filter(deliveries=delivery).update(last_ok_at=now)
+        Channel.objects.filter(pk=delivery.channel_id).update(last_ok_at=now)
 
 
 def _failed(delivery: Delivery, outcome: Temporary, now: datetime) -> None:
@@ -160,4 +177,4 @@ def _close(delivery: Delivery, status: Status, answer: str) -> Delivery:
 
 
 def _mark_failed(delivery: Delivery, reason: str, now: datetime) -> None:
-    Channel.objects.filter(deliveries=delivery).update(last_failed_at=now, last_error=_storable(reason)[:500])
+    Channel.objects.filter(pk=delivery.channel_id).update(last_failed_at=now, last_error=_storable(reason)[:500])

@@ -22,17 +22,41 @@ APART = (Event.DIGEST, Event.TEST, Event.CHANNEL)  # they count towards no pace 
 
 @dataclass
 class Turn:
-    """What one channel may send now."""
+    """What one channel may send now. `failing`: its last message did not get through, and the next may hang too."""
 
     single: int
     at_once: int
+    failing: bool = False
+
+
+@dataclass
+class Turns:
+    """What may be sent now: by channel, and through all those together that are failing."""
+
+    channels: dict[int | None, Turn]
+    failing: int
+
+    def take(self, channel: int | None, apart: bool) -> bool:
+        """Whether one more message of this channel may go; it is counted then."""
+        turn = self.channels.get(channel)
+        if turn is None or turn.at_once <= 0 or (turn.single <= 0 and not apart):
+            return False
+        if turn.failing and self.failing <= 0:
+            return False
+        turn.at_once -= 1
+        turn.single -= not apart
+        self.failing -= turn.failing
+        return True
 
 
 @transaction.atomic
-def claim(now: datetime, most: int) -> list[int]:
-    """Up to `most` deliveries that are this caller's until `now` + LEASE, the longest due first."""
-    turns = _turns(now)
-    if not turns:
+def claim(now: datetime, most: int, failing: int = AT_ONCE) -> list[int]:
+    """Up to `most` deliveries that are this caller's until `now` + LEASE, the longest due first.
+
+    Through channels that are failing at most `failing` messages are under way together: were a provider of many
+    channels to hang, it would else take every thread there is."""
+    turns = _turns(now, failing)
+    if not turns.channels:
         return []
     chosen = _chosen(now, turns, most)
     locked = Delivery.objects.due(now).filter(pk__in=chosen).select_for_update(skip_locked=True)
@@ -54,31 +78,36 @@ def _due(now: datetime):
     return Delivery.objects.due(now).filter(~Exists(before))
 
 
-def _turns(now: datetime) -> dict[int | None, Turn]:
+def _turns(now: datetime, failing: int) -> Turns:
     """For each channel that has anything due. What its pace has no room for has become a digest afterwards."""
     due = dict(_due(now).order_by().values_list("channel").annotate(count=Count("pk")))
     if not due:
-        return {}
-    channels = Channel.objects.in_bulk([pk for pk in due if pk])
-    busy, lately = _busy(now, channels), _lately(now, channels)
-    turns: dict[int | None, Turn] = {}
-    for pk, count in due.items():
-        if pk is None:
-            turns[pk] = Turn(AT_ONCE, AT_ONCE)  # its channel is gone: they are only to be ended
-            continue
-        channel, under_way = channels[pk], busy.get(pk, 0)
-        minute, hour = lately.get(pk, (0, 0))
-        allowed = room(
-            Pace(minute + under_way, hour + under_way, channel.digest_at), channel.per_minute, channel.per_hour, now
-        )
-        turns[pk] = Turn(allowed.single, max(0, AT_ONCE - under_way))
-        if count > allowed.single:
-            _fold(channel, allowed, now)
-    return turns
+        return Turns({}, failing)
+    busy = _busy(now)
+    channels = Channel.objects.in_bulk([pk for pk in {*due, *busy} if pk])
+    lately = _lately(now, [pk for pk in due if pk])
+    failing -= sum(count for pk, count in busy.items() if pk and channels[pk].failing)
+    turns = {pk: _turn(channels.get(pk or 0), count, busy.get(pk, 0), lately, now) for pk, count in due.items()}
+    return Turns(turns, failing)
 
 
-def _busy(now: datetime, ids: Iterable[int]) -> dict[int, int]:
-    found = Delivery.objects.filter(status=Status.SENDING, next_attempt_at__gt=now, channel__in=ids)
+def _turn(
+    channel: Channel | None, count: int, under_way: int, lately: dict[int, tuple[int, int]], now: datetime
+) -> Turn:
+    """`count`: of messages due. Those whose channel is gone are only to be ended."""
+    if channel is None:
+        return Turn(AT_ONCE, AT_ONCE)
+    minute, hour = lately.get(channel.pk, (0, 0))
+    pace = Pace(minute + under_way, hour + under_way, channel.digest_at)
+    allowed = room(pace, channel.per_minute, channel.per_hour, now)
+    if count > allowed.single:
+        _fold(channel, allowed, now)
+    return Turn(allowed.single, max(0, AT_ONCE - under_way), channel.failing)
+
+
+def _busy(now: datetime) -> dict[int | None, int]:
+    """How many are under way, by channel."""
+    found = Delivery.objects.filter(status=Status.SENDING, next_attempt_at__gt=now)
     return dict(found.order_by().values_list("channel").annotate(count=Count("pk")))
 
 
@@ -117,19 +146,17 @@ def _fold(channel: Channel, allowed: Room, now: datetime) -> None:
     Channel.objects.filter(pk=channel.pk).update(digest_at=now)
 
 
-def _chosen(now: datetime, turns: dict[int | None, Turn], most: int) -> list[int]:
+def _chosen(now: datetime, turns: Turns, most: int) -> list[int]:
+    """The longest due of each channel, and what is apart: a digest must not wait behind those there is no room for."""
     ranked = _due(now).annotate(
         rank=Window(RowNumber(), partition_by=[F("channel")], order_by=[F("next_attempt_at"), F("pk")])
     )
-    rows = ranked.filter(rank__lte=AT_ONCE).order_by("next_attempt_at", "pk").values_list("pk", "channel", "event")
+    found = ranked.filter(Q(rank__lte=AT_ONCE) | Q(event__in=APART)).order_by("next_attempt_at", "pk")
+    rows = found.values_list("pk", "channel", "event")
     chosen: list[int] = []
     for pk, channel, event in rows:
-        turn = turns.get(channel)
-        if turn is None or turn.at_once <= 0 or (event not in APART and turn.single <= 0):
-            continue
-        turn.at_once -= 1
-        turn.single -= event not in APART
-        chosen.append(pk)
+        if turns.take(channel, event in APART):
+            chosen.append(pk)
         if len(chosen) == most:
             break
     return chosen

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import BoundedSemaphore, Event, Lock
@@ -9,14 +10,26 @@ from threading import BoundedSemaphore, Event, Lock
 from django.db import connections
 from django.utils import timezone
 
+from alerts.models import Delivery, Status
 from alerts.services.attempts import attempt
 from alerts.services.claiming import claim
+from monitors.services import pulses
 
 logger = logging.getLogger(__name__)
 
 THREADS = 48  # messages under way in one process
 PATIENCE_S = 0.5
+PAUSE_S = 0.1  # between two claims, which cost more than a message: meanwhile several end
 LONGEST = timedelta(seconds=20)  # of one run while there is always more
+
+
+SENT, FAILED, GIVEN_UP = "sent", "fail", "dead"  # what is counted, for each kind of channel
+OUTCOMES = {Status.SENT: SENT, Status.FAILED: FAILED, Status.DEAD: GIVEN_UP}
+
+
+def pulse_name(outcome: str, kind: str) -> str:
+    """The pulse that counts these."""
+    return f"{outcome}:{kind}"
 
 
 class Crew:
@@ -24,9 +37,12 @@ class Crew:
 
     def __init__(self, size: int = THREADS) -> None:
         self.size = size
+        self.failing = size // 2  # through channels that fail: the others' messages find a thread at once
         self._slots = BoundedSemaphore(size)
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="deliver")
         self._alone, self._finished = Lock(), Event()
+        self._counts: Counter[str] = Counter()
+        self._counting = Lock()
 
     def run(self) -> int:
         """Hand everything that is due to the threads; returns how many that were. A second run at the same time
@@ -43,7 +59,7 @@ class Crew:
         while time.monotonic() < ends:
             free = self._free()
             self._finished.clear()
-            ids = claim(timezone.now(), free)
+            ids = claim(timezone.now(), free, self.failing)
             for _ in range(free - len(ids)):
                 self._slots.release()
             for pk in ids:
@@ -52,6 +68,7 @@ class Crew:
             # One that ends makes room for the next of its channel. Who hangs is not waited for.
             if not ids and (free == self.size or not self._finished.wait(PATIENCE_S)):
                 break
+            time.sleep(PAUSE_S)
         return count
 
     def _free(self) -> int:
@@ -64,13 +81,26 @@ class Crew:
 
     def _attempt(self, pk: int) -> None:
         try:
-            attempt(pk)
+            self._count(attempt(pk))
         except Exception:  # the lease runs out, and it is tried again
             logger.exception("Delivery %s", pk)
         finally:
             connections.close_all()
             self._slots.release()
             self._finished.set()
+
+    def _count(self, delivery: Delivery) -> None:
+        outcome = OUTCOMES.get(Status(delivery.status))
+        if outcome:
+            with self._counting:
+                self._counts[pulse_name(outcome, delivery.channel_kind)] += 1
+
+    def tell(self) -> None:
+        """Write down how much was sent since the last time."""
+        with self._counting:
+            counts, self._counts = self._counts, Counter()
+        for name, number in counts.items():
+            pulses.mark(name, number)
 
     def finish(self) -> None:
         """Wait for what is under way."""
@@ -82,4 +112,5 @@ CREW = Crew()
 
 def deliver() -> int:
     """Send what is due; returns how many messages were begun."""
+    CREW.tell()
     return CREW.run()

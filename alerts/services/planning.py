@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, Subquery, prefetch_related_objects
 
 from alerts.channels.base import Event
 from alerts.domain.escalation import Facts, Planned, Severity, Turn, next_due, plan
-from alerts.models import Alarm, Channel, Delivery, DeliveryQuerySet, MonitorPolicy, Policy, Status
+from alerts.domain.escalation import Policy as PolicyRules
+from alerts.models import Alarm, Channel, Delivery, DeliveryQuerySet, MonitorPolicy, Status
 from alerts.recipients import Book, saved
 from alerts.services import policies
 from incidents.models import Incident, Notice, Transition
@@ -135,17 +136,19 @@ def _write(touched: Touched, now: datetime) -> tuple[set[int], int]:
     incidents = list(Incident.objects.filter(pk__in=touched.ids).select_related("monitor").order_by("pk"))
     teams = {incident.team_id for incident in incidents}
     rules = _Rules(incidents, teams)
-    alarms = _alarms(incidents, touched, rules, now)
+    old, new = _alarms(incidents, touched, rules, now)
+    alarms = old | new
     ledger, rows, book = Ledger(touched.ids), [], Book(teams)
     for incident in incidents:
         alarm = alarms.get(incident.pk)
         if alarm is None:
             continue  # nobody was ever to be told of it
-        writer = _Writer(incident, alarm, rules.policy(incident), book, ledger, now)
+        writer = _Writer(incident, alarm, rules.of(incident), book, ledger, now)
         writer.write(touched)
         rows += writer.rows
         alarm.next_at = writer.next_at()
-    Alarm.objects.bulk_update(alarms.values(), ["next_at"])
+    Alarm.objects.bulk_create(new.values())
+    Alarm.objects.bulk_update(old.values(), ["next_at"])
     Delivery.objects.bulk_create(rows, ignore_conflicts=True)
     _drop_overtaken(incidents, now)
     return teams, len(rows)
@@ -168,40 +171,46 @@ class _Rules:
         own = MonitorPolicy.objects.filter(monitor__in=monitors).select_related("policy")
         self.own = {each.monitor_id: each for each in own.prefetch_related("policy__steps")}
         self.defaults = policies.ensure_defaults(teams)
+        prefetch_related_objects(list(self.defaults.values()), "steps")
+        self._read: dict[int, PolicyRules] = {}  # by policy: thousands of incidents may share one
 
-    def _of(self, incident: Incident) -> MonitorPolicy | None:
+    def _own(self, incident: Incident) -> MonitorPolicy | None:
         return self.own.get(incident.monitor_id) if incident.monitor_id else None
 
-    def policy(self, incident: Incident) -> Policy:
-        own = self._of(incident)
-        return (own and own.policy) or self.defaults[incident.team_id]
+    def of(self, incident: Incident) -> PolicyRules:
+        own = self._own(incident)
+        policy = (own and own.policy) or self.defaults[incident.team_id]
+        if policy.pk not in self._read:
+            self._read[policy.pk] = policy.rules
+        return self._read[policy.pk]
 
     def severity(self, incident: Incident) -> Severity:
         if incident.kind in EXPIRIES:
             return Severity.LOW
-        own = self._of(incident)
+        own = self._own(incident)
         return Severity(own.severity) if own else Severity.HIGH
 
 
-def _alarms(incidents: list[Incident], touched: Touched, rules: _Rules, now: datetime) -> dict[int, Alarm]:
-    """The alarm of each incident, begun now where telling begins."""
-    found = {each.pk: each for each in Alarm.objects.filter(incident__in=incidents)}
-    new = [
-        Alarm(incident=incident, begun_at=now, severity=rules.severity(incident))
+def _alarms(
+    incidents: list[Incident], touched: Touched, rules: _Rules, now: datetime
+) -> tuple[dict[int, Alarm], dict[int, Alarm]]:
+    """The alarms there are, and those of incidents whose telling begins now, which are not saved yet; by incident."""
+    old = {each.pk: each for each in Alarm.objects.filter(incident__in=incidents)}
+    new = {
+        incident.pk: Alarm(incident=incident, begun_at=now, severity=rules.severity(incident))
         for incident in incidents
-        if incident.pk in touched.begin and incident.pk not in found
-    ]
-    Alarm.objects.bulk_create(new)
-    return found | {each.incident_id: each for each in new}
+        if incident.pk in touched.begin and incident.pk not in old
+    }
+    return old, new
 
 
 class _Writer:
     """The rows that are missing for one incident."""
 
     def __init__(
-        self, incident: Incident, alarm: Alarm, policy: Policy, book: Book, ledger: Ledger, now: datetime
+        self, incident: Incident, alarm: Alarm, rules: PolicyRules, book: Book, ledger: Ledger, now: datetime
     ) -> None:
-        self.incident, self.alarm, self.rules, self.now = incident, alarm, policy.rules, now
+        self.incident, self.alarm, self.rules, self.now = incident, alarm, rules, now
         self.book, self.ledger = book, ledger
         self.severity = Severity(alarm.severity)
         self.facts = Facts(

@@ -11,7 +11,7 @@ from monitors.domain.verdict import Vote
 from monitors.probes.reasons import Reason
 from uptime import environment
 from uptime.metrics import METRICS
-from uptime.pipeline import flow, storage
+from uptime.pipeline import flow, storage, telling
 
 ROOT = Path(__file__).parents[2]
 READERS = ("settings.py", "region.py", "gunicorn.py", "practice.py", "supervisor.py", "environment.py")
@@ -76,6 +76,7 @@ def test_whoever_is_sent_to_the_troubleshooting_page_finds_the_heading():
     sources = [(ROOT / "uptime" / "pipeline" / file).read_text() for file in ("flow.py", "storage.py")]
     named = set(re.findall(r"^            \"([A-Z][^\"]+[^.\"])\",\n        \)", "\n".join(sources), re.MULTILINE))
     named |= {storage.SEE_DATABASE, storage.SEE_BROKER, storage.SEE_DISK, *flow.SEE_TROUBLE.values()}
+    named |= {telling.SEE_ALERT, telling.SEE_PINGS}
     assert len(named) >= 10
     titles = re.findall(r"^## (.+)$", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
     assert named - set(titles) == set()

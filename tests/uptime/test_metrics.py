@@ -110,7 +110,8 @@ def test_the_figures_of_every_part_are_told(client):
 
 
 def test_nothing_is_exported_under_a_name_that_is_not_described():
-    source = "".join((Path(gather.__file__).parent / file).read_text() for file in ("flow.py", "storage.py"))
+    files = ("flow.py", "telling.py", "storage.py")
+    source = "".join((Path(gather.__file__).parent / file).read_text() for file in files)
     used = set(re.findall(r'metric="(\w+)"', source)) | {"uptime_problems", "uptime_build_info"}
     assert used == set(METRICS)
 

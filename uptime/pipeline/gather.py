@@ -22,7 +22,7 @@ from monitors.services.pulses import HEARD, STORED
 from uptime import embedded, queues
 from uptime.celery import PERIODIC, WORK
 from uptime.lib.deadline import ask
-from uptime.pipeline import flow, reading, storage
+from uptime.pipeline import flow, reading, reading_alerts, storage, telling
 from uptime.pipeline.broker import Broker, Cache, apart, read_broker, read_cache
 from uptime.pipeline.parts import Part, Snapshot
 
@@ -64,6 +64,7 @@ def gather() -> Snapshot:
     carrier = ask("broker", partial(read_broker, names))
     memory = ask("cache", read_cache) if apart() else None
     quiet = reader.read(_quiet, now, pulses) if pulses is not None else None
+    told = _telling_parts(reader, now, pulses)
     kept = _storage_parts(reader, now, pulses)
     flowing = Flowing(
         now=now,
@@ -75,14 +76,14 @@ def gather() -> Snapshot:
         overdue=reader.read(reading.overdue, now),
         watched=reader.read(reading.watched),
     )
-    told = _answer(carrier, lambda error: Broker(error=error))
+    broker = _answer(carrier, lambda error: Broker(error=error))
     servers = [
         storage.database_part(database, reader.error, reader.connected_ms),
-        storage.broker_part(told, memory is None),
+        storage.broker_part(broker, memory is None),
     ]
     if memory is not None:
         servers.append(storage.cache_part(_answer(memory, lambda error: Cache(error=error))))
-    return Snapshot(now, [*flowing.parts(told, reader), *servers, *kept, *_disk_part()])
+    return Snapshot(now, [*flowing.parts(broker, reader), *told, *servers, *kept, *_disk_part()])
 
 
 class Reader:
@@ -170,6 +171,25 @@ class Flowing:
         ]
 
 
+def _telling_parts(reader: Reader, now: datetime, pulses: dict[str, reading.Beat] | None) -> list[Part]:
+    patience, mail = timedelta(seconds=settings.STALLED_AFTER), bool(settings.EMAIL_URL)
+
+    def outbox(facts, pulses):
+        return telling.outbox_part(now, pulses, facts, patience)
+
+    def messages(facts, pulses):
+        return telling.messages_part(now, pulses, facts, mail, patience)
+
+    def pings(facts, pulses):
+        return telling.pings_part(now, pulses, facts, patience)
+
+    return [
+        reader.part("outbox", "Outbox", outbox, reader.read(reading_alerts.outbox, now), pulses),
+        reader.part("messages", "Alerts", messages, reader.read(reading_alerts.messages, now), pulses),
+        reader.part("pings", "Heartbeats", pings, reader.read(reading_alerts.jobs, now), pulses),
+    ]
+
+
 def _storage_parts(reader: Reader, now: datetime, pulses: dict[str, reading.Beat] | None) -> list[Part]:
     def heartbeat(pulses):
         return storage.heartbeat_part(now, pulses.get(HEARD), pulses.get(flow.BEACON), settings.HEARTBEAT_URL)
@@ -182,7 +202,6 @@ def _storage_parts(reader: Reader, now: datetime, pulses: dict[str, reading.Beat
 
     kept = [
         reader.part("partitions", "Partitions by day", days, reader.read(reading.days)),
-        reader.part("outbox", "Outbox", storage.outbox_part, reader.read(reading.outbox, now)),
         reader.part("letters", "Dead letters", storage.letters_part, reader.read(reading.letters)),
         reader.part("heartbeat", "Heartbeat to the outside", heartbeat, pulses),
     ]

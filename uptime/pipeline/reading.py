@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count, DurationField, ExpressionWrapper, F, FloatField, Max, Min, Q, Sum
+from django.db.models import Count, DurationField, ExpressionWrapper, F, FloatField, Max, Min, Sum
 from django.db.models.functions import Cast, Extract
 
-from incidents.models import Transition
 from monitors.models import (
     ArchivedDay,
     DeadLetter,
@@ -72,14 +71,6 @@ class Place:
     clock_ms: float | None = None  # the one furthest off
     versions: frozenset[str] = frozenset()
     troubles: tuple[tuple[str, str, datetime], ...] = ()  # kind, detail, since
-
-
-@dataclass(frozen=True, slots=True)
-class Outbox:
-    waiting: int = 0
-    held: int = 0
-    oldest: datetime | None = None
-    written: int = 0  # in all, the silent ones included
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +180,6 @@ def _place(region, workers, alive_since, watched, offline, troubles) -> Place:
         clock_ms=max(clocks, key=abs, default=None),
         versions=frozenset(worker.version for worker in alive),
         troubles=troubles,
-    )
-
-
-def outbox(now: datetime) -> Outbox:
-    waiting = Transition.objects.filter(announced_at=None, dropped_at=None, silent=False)
-    held = Q(hold_until__gt=now)
-    newest = Transition.objects.order_by("-pk").values_list("pk", flat=True).first()
-    return Outbox(
-        waiting=waiting[:COUNTED].count(),
-        held=waiting.filter(held)[:COUNTED].count(),
-        oldest=waiting.order_by("created_at").values_list("created_at", flat=True).first(),
-        written=newest or 0,
     )
 
 

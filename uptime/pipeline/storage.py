@@ -1,4 +1,4 @@
-"""Where things are kept, judged: servers, partitions, disk, outbox, dead letters. Facts in, a part out."""
+"""Where things are kept, judged: servers, partitions, disk, dead letters. Facts in, a part out."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from uptime.pipeline.broker import Broker, Cache, Memory
 from uptime.pipeline.flow import at, count
 from uptime.pipeline.parts import Part, Unit
-from uptime.pipeline.reading import COUNTED, Archived, Beat, Database, Days, Letters, Outbox
+from uptime.pipeline.reading import COUNTED, Archived, Beat, Database, Days, Letters
 
 GB = 1024**3
 TITLES = {"monitors_tick": "Ticks", "monitors_fiveminuterollup": "5-minute roll-ups"}
@@ -134,15 +134,6 @@ def disk_part(free: int, size: int, folder: str) -> Part:
         part.fail(f"Only {free / GB:.1f} GB are free.", hint, SEE_DISK)
     elif free < 0.1 * size and free < 20 * GB:
         part.warn(f"Only {free / GB:.1f} GB are free, {free / size:.0%} of the disk.", hint, SEE_DISK)
-    return part
-
-
-def outbox_part(facts: Outbox) -> Part:
-    part = Part("outbox", "Outbox")
-    part.show("Not announced", facts.waiting, metric="uptime_outbox_waiting")
-    part.show("Held back", facts.held, metric="uptime_outbox_held")
-    part.show("Oldest", facts.oldest, Unit.MOMENT)
-    part.show("Transitions in all", facts.written, metric="uptime_transitions_total")
     return part
 
 

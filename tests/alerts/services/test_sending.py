@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import Role
@@ -83,6 +84,23 @@ def test_what_somebody_else_has_finished_meanwhile_is_left_as_it_is(sink, down):
     Delivery.objects.update(status=Status.SENT, answer="by another")
     attempts.attempt(pk)
     assert row().answer == "by another"
+
+
+def test_what_was_sent_is_written_down_once_the_database_is_back(sink, down, monkeypatch):
+    """The connection breaks between sending and writing: it must not be sent once more because of that."""
+    [pk] = claiming.claim(timezone.now(), 10)
+    write, breaks = attempts._write_down, iter([True, True, False])
+
+    def breaking(*args):
+        if next(breaks):
+            raise OperationalError("the connection is gone")
+        write(*args)
+
+    monkeypatch.setattr(attempts, "_write_down", breaking)
+    monkeypatch.setattr(attempts, "AGAIN_S", 0)
+    monkeypatch.setattr(attempts.connection, "close", lambda: None)  # the test's own transaction lives on it
+    attempts.attempt(pk)
+    assert (row().status, len(sink.requests)) == ("sent", 1)
 
 
 def test_a_failure_is_tried_again_later_and_says_why(sink, hook, down):
@@ -266,6 +284,17 @@ def test_after_a_digest_the_next_ones_wait_until_there_is_room(sink, hook, monit
     assert not Delivery.objects.open().exists()
 
 
+def test_a_digest_does_not_wait_behind_those_there_is_no_room_for(sink, hook, monitor):
+    many_go_down(monitor, 30)
+    now = timezone.now()
+    attempts.attempt(*claiming.claim(now, 1))  # the digest is made
+    many_go_down(monitor, 10)
+    while send(now + timedelta(seconds=1)):
+        pass
+    assert ledger(event="digest") == [("digest", "Hook", "sent")]
+    assert Delivery.objects.open().count() > claiming.AT_ONCE
+
+
 def test_a_digest_that_fails_goes_another_way_with_all_it_said(sink, hook, monitor):
     many_go_down(monitor, 30)
     while send():
@@ -318,3 +347,15 @@ def test_other_members_are_told_when_the_owner_has_no_address(monitor, settings)
     assert Delivery.objects.get(channel__member=carol).answer == (
         "carol has no email address: it is set on the profile."
     )
+
+
+def test_channels_that_fail_take_half_of_the_threads_at_most(sink, hook, monitor):
+    """Were the provider of many channels to hang, everybody else's messages would wait behind theirs."""
+    now = timezone.now()
+    stuck = [make_channel(monitor.team, name=f"Stuck {number}", last_failed_at=now) for number in range(4)]
+    make_policy(monitor.team, *((each, 0) for each in stuck), (hook, 0))
+    many_go_down(monitor, 3)
+    claimed = Delivery.objects.filter(pk__in=claiming.claim(timezone.now(), 100, failing=5))
+    assert claimed.exclude(channel=hook).count() == 5
+    assert claimed.filter(channel=hook).count() == 3
+    assert claiming.claim(timezone.now(), 100, failing=5) == []  # those under way count

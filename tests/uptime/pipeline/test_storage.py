@@ -6,7 +6,7 @@ import pytest
 
 from uptime.pipeline import storage
 from uptime.pipeline.broker import Broker, Cache, Memory
-from uptime.pipeline.reading import COUNTED, Archived, Beat, Database, Days, Letters, Outbox
+from uptime.pipeline.reading import COUNTED, Archived, Beat, Database, Days, Letters
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TODAY = date(2026, 3, 1)
@@ -83,10 +83,6 @@ def test_partitions(ahead, state, words):
 )
 def test_the_disk(free, size, state):
     holds(storage.disk_part(int(free), size, "/data"), state, "")
-
-
-def test_nobody_is_told_of_the_outbox_yet_so_it_is_no_problem():
-    holds(storage.outbox_part(Outbox(5000, 3, NOW - timedelta(days=9), 6000)), "well", "")
 
 
 @pytest.mark.parametrize(
