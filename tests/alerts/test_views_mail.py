@@ -9,7 +9,7 @@ from alerts.channels import mailtext
 from alerts.models import MAILS, Channel, Delivery, MailTemplate
 from alerts.services import channels
 from tests.alerts.cast import announce, goes_down, make_owned, send
-from tests.factories import make_user, team_of
+from tests.factories import make_admin, make_user, team_of
 from tests.inbox import Inbox
 
 pytestmark = pytest.mark.django_db
@@ -197,3 +197,11 @@ def test_send_test_is_put_in_the_teams_words_too(monitor, inbox):
 @pytest.mark.parametrize("place", ["nonsense", "DOWN"])
 def test_there_are_no_other_mails(client, monitor, place):
     assert client.get(f"/alerts/mails/{place}").status_code == 404
+
+
+def test_the_operator_sees_which_teams_have_words_of_their_own(client, monitor):
+    MailTemplate.objects.create(team=monitor.team, event="down", subject="Mine", problem="Text: Line 1: gone.")
+    client.force_login(make_admin())
+    page = client.get("/admin/alerts/mailtemplate/").content.decode()
+    assert "Mine" in page
+    assert "Text: Line 1: gone." in page
