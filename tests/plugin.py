@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.helpers import find_chromium
@@ -19,6 +20,12 @@ from tests.rabbitmq import find_rabbitmq
 from uptime import embedded, environment, secrets
 from uptime.lib.brokers import broker_url
 from uptime.lib.proc import Crew
+
+# How long an example takes tells of the machine and of what else runs on it, not of what is tested.
+hypothesis.settings.register_profile(
+    "uptime", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("uptime")
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "LOG_LEVEL"}  # what a caller may say; the rest is ours
