@@ -193,7 +193,7 @@ def _place(region, workers, alive_since, watched, offline, troubles) -> Place:
 
 
 def outbox(now: datetime) -> Outbox:
-    waiting = Transition.objects.filter(announced_at=None, dropped_at=None, silent=False)
+    waiting = Transition.objects.waiting()
     held = Q(hold_until__gt=now)
     newest = Transition.objects.order_by("-pk").values_list("pk", flat=True).first()
     return Outbox(
