@@ -30,6 +30,7 @@ class IncidentAdmin(ReadOnly, admin.ModelAdmin):
         "cause",
         ("started_at", "resolved_at", "length"),
         ("how", "resolved_name", "reopened_at"),
+        ("flapping_since", "changes", "settled_at"),
         ("acknowledged_at", "acknowledged_name"),
         "postmortem",
         "regions",
@@ -65,6 +66,7 @@ class TransitionAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = [
         "to_status",
         "silent",
+        "flapping",
         ("announced_at", admin.EmptyFieldListFilter),
         ("hold_until", admin.EmptyFieldListFilter),
         ("dropped_at", admin.EmptyFieldListFilter),
@@ -77,7 +79,7 @@ class TransitionAdmin(ReadOnly, admin.ModelAdmin):
         ("from_status", "to_status"),
         ("at", "decided_at"),
         ("silent", "announced_at", "created_at"),
-        ("hold_until", "dropped_at"),
+        ("hold_until", "dropped_at", "flapping"),
         "why",
         "config_version",
     ]

@@ -74,6 +74,7 @@ def _incident(request, pk, version):
         raise Http404("No such incident.")
     if incident.is_expiry:
         facts = {"incident": incident, "part": "incidents/_expiry.html", "version": version, "form": CommentForm()}
+        facts["postmortem"] = render_markdown(incident.postmortem)
         return {**facts, **expiry.facts(incident)}
     known = list(Region.objects.values_list("pk", "name", "slug"))
     places, slugs = {pk: name for pk, name, _ in known}, {pk: slug for pk, _, slug in known}

@@ -50,7 +50,7 @@ CONFIRMING = Q(state__verdict__in=["up", "pending"], state__streak__gt=0) & ~Q(s
 WORST_FIRST = Case(
     When(state__status=Status.DOWN, then=0),
     When(state__status=Status.VALIDATING, then=1),
-    When(CONFIRMING | Q(state__late=True), then=2),
+    When(CONFIRMING | Q(state__late=True) | Q(state__flapping_since__isnull=False), then=2),
     When(state__status=Status.NODATA, then=3),
     When(state__status=Status.PENDING, then=4),
     When(DEGRADED, then=5),

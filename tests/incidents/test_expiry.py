@@ -223,6 +223,19 @@ def test_the_page_of_the_incident_says_what_matters(client, monitor):
     assert "Ends soon" in listed
 
 
+def test_it_is_acknowledged_on_its_page_which_says_who_did_and_who_was_told(client, monitor):
+    see(monitor, 6)
+    client.force_login(monitor.created_by)
+    incident = Incident.objects.get()
+    url = reverse("incidents:detail", args=[incident.pk])
+    assert "Who was told" in client.get(url).content.decode()
+    page = client.post(reverse("incidents:acknowledge", args=[incident.pk]), follow=True).content.decode()
+    assert f"{monitor.created_by.username} acknowledged it" in page
+    assert "Acknowledged</strong> by" in page
+    client.post(reverse("incidents:postmortem", args=[incident.pk]), {"text": "Renew **earlier**."})
+    assert "<strong>earlier</strong>" in client.get(url).content.decode()
+
+
 def test_list_and_page_of_the_monitor_say_how_long_it_lasts(client, monitor):
     client.force_login(monitor.created_by)
     see(monitor, 41.5)

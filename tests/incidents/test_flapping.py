@@ -19,6 +19,7 @@ from monitors.services import edit
 from monitors.services.changes import move
 from tests.alerts.cast import announce, ledger, make_owned, make_policy, minutes, send
 from tests.factories import make_channel
+from uptime.pipeline.reading import outbox
 
 pytestmark = pytest.mark.django_db
 START = (timezone.now() - timedelta(hours=5)).replace(microsecond=0)
@@ -78,6 +79,7 @@ def test_the_fall_that_makes_it_flapping_opens_one_incident_and_is_told_once(mon
     assert events == ["down", "up", "down", "up", "down"]
     assert Transition.objects.filter(flapping=True).count() == 5
     assert not Transition.objects.waiting().exists()
+    assert outbox(timezone.now()).waiting == 0
     assert [entry.kind for entry in incident.timeline.all()] == ["opened", "flapping"]
     assert "It changed 4 times in 3 min." in incident.timeline.last().text
 
