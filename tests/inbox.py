@@ -10,10 +10,11 @@ from aiosmtpd.smtp import AuthResult
 class Inbox(Controller):
     """A real SMTP server on a free port of this machine that keeps what it takes.
 
-    `refuse`: what it answers to every message; `unknown`: addresses it does not know."""
+    `refuse`: what it answers to every message; `unknown`: addresses it does not know; `drops`: so many messages are
+    taken without a word, and the connection is broken off."""
 
     def __init__(self, **options):
-        self.messages, self.logins, self.refuse, self.unknown = [], [], "", set()
+        self.messages, self.logins, self.refuse, self.unknown, self.drops = [], [], "", set(), 0
         super().__init__(self, hostname="127.0.0.1", port=0, **options)
 
     def _trigger_server(self):
@@ -35,6 +36,9 @@ class Inbox(Controller):
             return self.refuse
         self.messages.append(message_from_bytes(envelope.content, policy=default))
         self.recipients = envelope.rcpt_tos
+        if self.drops:
+            self.drops -= 1
+            server.transport.abort()
         return "250 OK"
 
     def authenticate(self, server, session, envelope, mechanism, data):

@@ -17,7 +17,7 @@ from psycopg_pool import PoolTimeout
 from alerts import messages
 from alerts.channels.base import Event, Message, Permanent, Receipt, Rendered, Temporary
 from alerts.domain.tries import FALL_BACK, next_attempt
-from alerts.models import Channel, Delivery, Status
+from alerts.models import Channel, ChannelQuerySet, Delivery, Status
 from alerts.services import falling_back, mail_templates
 from alerts.transport import Transport
 from monitors import live
@@ -146,7 +146,7 @@ def _succeeded(delivery: Delivery, receipt: Receipt, now: datetime) -> None:
     delivery.reference = _storable(receipt.reference)[:200]
     _end(delivery, Status.KEPT if receipt.kept else Status.SENT, receipt.answer, now)
     if not receipt.kept:
-        Channel.objects.filter(pk=delivery.channel_id).update(last_ok_at=now)
+        _channel(delivery).update(last_ok_at=now)
 
 
 def _failed(delivery: Delivery, outcome: Temporary, now: datetime) -> None:
@@ -177,4 +177,9 @@ def _close(delivery: Delivery, status: Status, answer: str) -> Delivery:
 
 
 def _mark_failed(delivery: Delivery, reason: str, now: datetime) -> None:
-    Channel.objects.filter(pk=delivery.channel_id).update(last_failed_at=now, last_error=_storable(reason)[:500])
+    _channel(delivery).update(last_failed_at=now, last_error=_storable(reason)[:500])
+
+
+def _channel(delivery: Delivery) -> ChannelQuerySet:
+    """Its channel, or nothing where that was deleted meanwhile."""
+    return Channel.objects.filter(pk=delivery.channel_id or 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from bench import floor, measure
+from bench import alerts, floor, measure
 from bench.target import BODY, Target
 from uptime import environment
 
@@ -43,6 +43,14 @@ def test_a_row_says_how_often_the_floor_fits_in_and_nothing_where_there_is_none(
     row = dict(zip(measure.HEAD, measure.row("http", stretch(0.6), 0.1), strict=True))
     assert (row["own CPU"], row["x floor"], row["checks/s"]) == ("0.600", "6.0", "10")
     assert measure.row("http", stretch(0.6), None)[measure.HEAD.index("x floor")] == "-"
+
+
+def test_how_soon_people_were_told_is_said_with_those_who_never_were():
+    told = [alerts.Told("hook/1", 100.0, 100.0 + number / 100, False) for number in range(1, 100)]
+    lost = alerts.Told("hook/2", 100.0, None, False)
+    assert alerts._spread("told", [each.took_s for each in told]) == "told: p50 0.50 s, p99 0.99 s, at most 0.99 s"
+    assert alerts._spread("told", [each.took_s for each in [*told, lost]]).endswith("; 1 were never heard of")
+    assert alerts._spread("told", []) == "told: nothing was told"
 
 
 @pytest.fixture(params=["nginx", "own"])

@@ -8,10 +8,20 @@ from dataclasses import dataclass, field
 
 from monitors.domain.slots import grid
 from tests.faults.farm import Farm, Outage, Probe
+from tests.faults.sinks import Heard
 from tests.faults.stack import Stack
 
 CONFIRM = 2  # rounds, the default
 GOOD_DELAY_S = 2.0
+
+
+SINKS = ("hook", "mail")
+# Incidents that are over and people must have heard of, by the tables of verdicts alone.
+TOLD = """
+SELECT i.id FROM incidents_incident i WHERE i.started_at >= to_timestamp(%s) AND i.resolution = 'recovered'
+AND EXISTS (SELECT FROM incidents_transition t WHERE t.monitor_id = i.monitor_id AND t.to_status = 'down'
+            AND t.at = i.started_at AND t.dropped_at IS NULL AND NOT t.silent)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,19 @@ class Seen:
     vote: str
     reason: str
     delay: float | None  # from its slot to the start of the check
+
+
+def _told_wrongly(about: list[Heard]) -> list[str]:
+    """What is wrong with what one sink heard of one incident: each event under one key, the end, and the beginning
+    before it, or both in one message."""
+    keys = {event: {each.key for each in about if each.event == event} for event in ("down", "up")}
+    whole = any(each.whole for each in about)
+    checks = {
+        "the end was not told, or under several keys": len(keys["up"]) == 1,
+        "the beginning was not told, or under several keys": len(keys["down"]) == (0 if whole else 1),
+        "something else was told": {each.event for each in about} <= {"down", "up"},
+    }
+    return [what for what, good in checks.items() if not good]
 
 
 @dataclass
@@ -132,6 +155,20 @@ class Window:
             self.start,
         )
         return [row[:3] for row in rows if row[2] != 1 or row[3] != int(row[4])]
+
+    # G6: what people were told
+    def alert_problems(self, crashes: int) -> list[str]:
+        """What is wrong with what each sink heard of the incidents of this window, and of no others. `crashes`: of the
+        worker that sends, each of which may cost one message more."""
+        ids = [pk for (pk,) in self.stack.sql(TOLD, self.start)]
+        heard = [each for each in self.stack.sinks.heard() if each.incident >= min(ids, default=0)]
+        wrong = [f"{each.sink} heard of incident {each.incident}" for each in heard if each.incident not in ids]
+        for incident in ids:
+            for sink in SINKS:
+                about = [each for each in heard if (each.incident, each.sink) == (incident, sink)]
+                wrong += [f"{sink}, incident {incident}: {what}" for what in _told_wrongly(about)]
+        twice = len(heard) - len({(each.sink, each.key) for each in heard})
+        return wrong + ([f"{twice} messages came twice"] if twice > crashes else [])
 
     def false_verdicts(self, farm: Farm) -> list[tuple[int, str, float]]:
         """Down though it was up, or up though it was down, in the round that decided."""

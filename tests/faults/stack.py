@@ -1,4 +1,4 @@
-"""One installation under load: its own servers behind proxies, three regions, and a farm of targets.
+"""One installation under load: its own servers behind proxies, three regions, a farm of targets, and sinks of alerts.
 
 The region `local` has its worker from the product's supervisor. `eu` and `us` are remote ones: their workers are
 started here, each with its own wire to the broker and its own environment, and nobody restarts them but the test.
@@ -20,6 +20,7 @@ import psycopg
 
 from tests.faults.farm import HOME, Farm
 from tests.faults.proxy import Proxy
+from tests.faults.sinks import Sinks
 from tests.helpers import wait_until
 from tests.product import ROOT, Product
 from uptime import embedded
@@ -110,8 +111,10 @@ class Stack:
             self.broker = steps.enter_context(Proxy(self.valkey_socket))
             self.database = steps.enter_context(Proxy(postgres_socket))
             self.farm = steps.enter_context(Farm())
+            self.sinks = steps.enter_context(Sinks())
             self.product = steps.enter_context(self._product())
             self.product.sign_up()
+            self.sinks.told_by(self.product)
             for slug in REMOTE:
                 wire = steps.enter_context(Proxy(self.valkey_socket))
                 self.remotes[slug] = Remote(slug, self._add_region(slug), wire, self.folder / "data", **self._knobs)
@@ -149,6 +152,7 @@ class Stack:
             DATABASE_URL=f"postgresql://uptime@127.0.0.1:{database}/uptime",
             REDIS_URL=f"redis://127.0.0.1:{broker}/0",
             REGION_OFFLINE_AFTER=str(self.size.offline_after),
+            EMAIL_URL=self.sinks.inbox.url,
             **self._knobs,
         )
 
@@ -194,6 +198,14 @@ class Stack:
         query = "SELECT count(*) FROM (SELECT DISTINCT monitor_id, region_id FROM monitors_tick WHERE vote <> 'nodata'"
         found = self.sql(query + " AND slot > to_timestamp(%s) AND monitor_id = ANY(%s)) found", since, [*self.targets])
         return found[0][0]
+
+    def all_told(self) -> bool:
+        """Whether nothing waits to be announced or sent."""
+        outbox = (
+            "SELECT count(*) FROM incidents_transition WHERE NOT silent AND coalesce(announced_at, dropped_at) IS NULL"
+        )
+        unsent = "SELECT count(*) FROM alerts_delivery WHERE status IN ('pending', 'sending', 'failed')"
+        return self.sql(outbox) == self.sql(unsent) == [(0,)]
 
     def pids(self) -> list[int]:
         """Every process of the product and of the remote workers."""

@@ -8,6 +8,7 @@ import time
 import psycopg
 import pytest
 
+from tests.faults.invariants import Window
 from tests.faults.stack import SIZE, WRONG_CLOCK, Stack
 from tests.helpers import wait_until
 from tests.product import ROOT
@@ -21,6 +22,10 @@ AGAIN_S = 8  # clean seconds until it is believed again; three minutes in life
 TOGETHER = 8  # monitors that go down at once and pull the brake; fifty in life
 ALARM_S = 120.0  # by then somebody outside knows that nothing is checked
 OF_OURS = {"lost", "region_offline", "missed_window", "not_dispatched", "local_error"}
+HELD = """
+SELECT i.id FROM incidents_incident i JOIN incidents_transition t ON t.monitor_id = i.monitor_id AND t.at = i.started_at
+WHERE t.to_status = 'down' AND t.hold_until > now()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -118,16 +123,20 @@ def doctor(stack) -> int:
 
 @pytest.mark.full
 def test_everything_fails_at_once_and_is_really_down(stack):
-    """The brake: the word of it is held back, then released; nothing that is true is dropped."""
+    """The brake: the word of it is held back, then released; nothing that is true is dropped, and all is told once."""
     began = time.time()
     word = "SELECT count(*) FROM incidents_transition WHERE to_status = %s AND created_at > to_timestamp(%s)"
     stack.farm.breaks(*stack.targets.values())
     count = len(stack.targets)
     wait_until(lambda: stack.sql(word, "down", began) == [(count,)], 60, 0.2, "all are known to be down")
     assert stack.sql(f"{word} AND hold_until > now()", "down", began)[0][0] >= TOGETHER
+    heard = {each.incident for each in stack.sinks.heard()}
+    assert not heard & {pk for (pk,) in stack.sql(HELD)}
     due = f"{word} AND dropped_at IS NULL AND (hold_until IS NULL OR hold_until <= now())"
     wait_until(lambda: stack.sql(due, "down", began) == [(count,)], 90, 0.5, "all are released")
     stack.farm.heals(*stack.targets.values())
     wait_until(lambda: stack.sql(word, "up", began) == [(count,)], 60, 0.2, "all are up again")
     once = "SELECT count(*), count(DISTINCT monitor_id) FROM incidents_incident WHERE started_at > to_timestamp(%s)"
     assert stack.sql(once, began - SIZE.interval) == [(count, count)]
+    wait_until(stack.all_told, 120, 0.5, "everybody is told")
+    assert Window(stack, began, time.time(), time.time()).alert_problems(crashes=0) == []

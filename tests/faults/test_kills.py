@@ -21,6 +21,7 @@ PARTS = {
     "the region's worker": ("uptime.region", "worker"),
     "the results worker": ("uptime.results", "worker"),
     "the control worker": ("control@", "worker"),
+    "the worker that sends alerts": ("work@", "worker"),
     "beat": ("uptime.celery", "beat"),
     "Valkey": ("valkey",),
     "PostgreSQL": ("postgres", "-D"),

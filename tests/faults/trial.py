@@ -7,7 +7,8 @@ def test_the_results_worker_is_killed(stack, trial):
     assert t.lost == {}
 
 Two targets break when the trial begins and heal once the fault is over: these outages must be noticed, each with one
-incident, and nothing else may be. The body of the `with` is the fault; leaving it means that it is over.
+incident, and told to each sink once; nothing else may be. The body of the `with` is the fault; leaving it means that it
+is over.
 """
 
 import re
@@ -52,7 +53,8 @@ class Line:
 
 
 class Trial:
-    """Use as a context manager, once. `logs`: exceptions the fault may leave in logs, by the start of their names."""
+    """Use as a context manager, once. `logs`: exceptions the fault may leave in logs, by the start of their names.
+    `crashes`: of the worker that sends alerts."""
 
     def __init__(
         self,
@@ -62,8 +64,9 @@ class Trial:
         recovers_in: float = 15.0,
         logs: Iterable[str] = (),
         doubles: bool = False,
+        crashes: int = 0,
     ) -> None:
-        self.stack, self.line = stack, Line(fault, what)
+        self.stack, self.line, self._crashes = stack, Line(fault, what), crashes
         self._recovers_in, self._logs, self._doubles = recovers_in + stack.size.slack_s, tuple(logs), doubles
 
     @property
@@ -87,6 +90,7 @@ class Trial:
         over = time.time()
         self._see_the_outages_through(over)
         self.stack.wait_until_calm(over, self._recovers_in + PATIENCE_S)
+        wait_until(self.stack.all_told, PATIENCE_S, 0.2, "everybody is told")
         self.window = Window(self.stack, self.start, over, time.time())
         self._wait_until_accounted()
         self.window.load()
@@ -139,6 +143,7 @@ class Trial:
             "G4: verdicts that were not true": wrong,
             "G5: outages": [problem for outage in outages for problem in window.problems_with(outage)],
             "G6: incidents without their one outbox row": window.incidents_without_outbox_row(),
+            "G6: what people were told": window.alert_problems(self._crashes),
             "G7: checks that began after their time": window.started_late(),
             "G7: seconds until everything was as before": line.recovery_s * (line.recovery_s > self._recovers_in),
             "G8: processes that grew": self._grown(),

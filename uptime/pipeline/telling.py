@@ -94,14 +94,14 @@ def _warn_of_channels(part: Part, facts: Messages) -> None:
         part.warn(
             f"{count(facts.given_up, 'message')} {'was' if facts.given_up == 1 else 'were'} given up within a day: "
             f"{facts.reason[:200].rstrip('.')}.",
-            "Its team sees it under *Alerts, Messages, Given up*, and can send it again from there.",
+            "Its team sees it under “Alerts, Messages, Given up”, and can send it again from there.",
             SEE_ALERT,
         )
     if facts.switched_off_lately:
         part.warn(
             f"{count(facts.switched_off_lately, 'channel')} {'was' if facts.switched_off_lately == 1 else 'were'} "
             "switched off within a day, because the provider wants nothing more.",
-            "Its team was told, and reads why under *Alerts, Channels*; saving the channel switches it on again.",
+            "Its team was told, and reads why under “Alerts, Channels”; saving the channel switches it on again.",
             SEE_ALERT,
         )
 
@@ -149,7 +149,7 @@ def pings_part(now: datetime, pulses: Pulses, facts: Jobs, patience: timedelta) 
 def _run(part: Part, pulses: Pulses, task: str) -> None:
     run, labels = pulses.get(task), (("task", task),)
     took = run.took_ms if run else None
-    part.show("Took", took, Unit.MILLISECONDS, metric="uptime_task_seconds", labels=labels)
+    part.show("Last run took", took, Unit.MILLISECONDS, metric="uptime_task_seconds", labels=labels)
 
 
 def _judged(part: Part, now: datetime, pulses: Pulses, patience: timedelta) -> bool:

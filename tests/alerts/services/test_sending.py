@@ -11,6 +11,7 @@ from alerts.models import Channel, Delivery, Status
 from alerts.services import attempts, channels, claiming
 from alerts.services.delivery import Crew
 from incidents.models import Incident
+from monitors.models import Pulse
 from tests.alerts.cast import (
     announce,
     comes_back,
@@ -329,12 +330,23 @@ def test_a_hanging_receiver_holds_up_nobody_else():
         many_go_down(monitor, 12)
         crew = Crew(16)
         try:
-            crew.run()
-            wait_until(lambda: ledger(status="sent").count(("down", "Fine", "sent")) == 12, 60, what="all are told")
+            wait_until(lambda: told_by(crew).count(("down", "Fine", "sent")) == 12, 60, what="all are told")
             assert not [name for _, name, _ in ledger(status="sent") if name == "Stuck"]
+            wait_until(lambda: counted(crew, "sent:webhook") == 12, what="they are counted, each kind by itself")
         finally:
             stuck.close()
             crew.finish()
+
+
+def told_by(crew):
+    """What is sent after one more run, which ends when nothing has ended for half a second."""
+    crew.run()
+    return ledger(status="sent")
+
+
+def counted(crew, name):
+    crew.tell()
+    return Pulse.objects.filter(name=name).values_list("done", flat=True).first()
 
 
 def test_other_members_are_told_when_the_owner_has_no_address(monitor, settings):
