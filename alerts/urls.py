@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from alerts import views, views_messages, views_policies, views_twilio
+from alerts import views, views_browsers, views_messages, views_policies, views_twilio
 
 app_name = "alerts"
 urlpatterns = [
@@ -23,6 +23,10 @@ urlpatterns = [
     path("alerts/messages/<int:pk>/html", views_messages.message_html, name="message_html"),
     path("alerts/messages/<int:pk>/again", views_messages.again, name="again"),
     path("alerts/banner", views_messages.banner, name="banner"),
+    path("alerts/browsers", views_browsers.browsers, name="browsers"),
+    path("alerts/browsers/add", views_browsers.browser_add, name="browser_add"),
+    path("alerts/browsers/renew", views_browsers.browser_renew, name="browser_renew"),
+    path("alerts/browsers/<int:pk>/remove", views_browsers.browser_remove, name="browser_remove"),
     path("twilio/<uuid:key>/status", views_twilio.status, name="twilio_status"),
     path("twilio/<uuid:key>/call", views_twilio.call, name="twilio_call"),
     path("twilio/<uuid:key>/digit", views_twilio.digit, name="twilio_digit"),

@@ -12,7 +12,7 @@ from django.urls import get_resolver
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Mail, Membership, Team, User
-from alerts.models import Channel, Delivery, MonitorPolicy, Policy, Step
+from alerts.models import Browser, Channel, Delivery, MonitorPolicy, Policy, Step
 from incidents.models import Incident, Maintenance, TimelineEntry, Transition
 from monitors.domain.heartbeat import PingKind
 from monitors.models import (
@@ -35,6 +35,7 @@ from monitors.services.pings import Arrival, Key
 from monitors.times import from_ms, to_ms
 from tests.factories import (
     make_admin,
+    make_browser,
     make_channel,
     make_delivery,
     make_heartbeat,
@@ -137,6 +138,10 @@ ROUTES = {
     "alerts:again": TEAM,
     "alerts:banner": SIGNED_IN,
     "alerts:unsubscribe": ANYONE,
+    "alerts:browsers": SIGNED_IN,
+    "alerts:browser_add": SIGNED_IN,
+    "alerts:browser_remove": TEAM,
+    "alerts:browser_renew": ANYONE,
     "alerts:twilio_status": ANYONE,
     "alerts:twilio_call": ANYONE,
     "alerts:twilio_digit": ANYONE,
@@ -155,6 +160,9 @@ ROUTES = {
     "pipeline:letters": STAFF,
     "pipeline:banner": ANYONE,
     "metrics": ANYONE,
+    "manifest": ANYONE,
+    "service_worker": ANYONE,
+    "offline": ANYONE,
     # incidents
     "api_incidents": SIGNED_IN,
     "api_incidents_v3": SIGNED_IN,
@@ -191,7 +199,14 @@ ROUTES = {
 }
 ADMIN = "admin/"  # Django's admin: one rule for all its routes
 METHODS = ["get", "post", "put", "patch", "delete"]
-NO_CSRF = {"user_signup", "user_signin", "token", "token_refresh", "alerts:unsubscribe"}  # they read no cookie
+NO_CSRF = {  # they read no cookie
+    "user_signup",
+    "user_signin",
+    "token",
+    "token_refresh",
+    "alerts:unsubscribe",
+    "alerts:browser_renew",
+}
 SECRET = "Known to Alice alone"
 UNKNOWN = 987_654_321
 
@@ -262,6 +277,7 @@ class World:
         )
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.channel = make_channel(team, name=SECRET)
+        self.browser = make_browser(self.alice, name=SECRET)
         self.policy = Policy.objects.create(team=team, name=SECRET)
         Step.objects.create(policy=self.policy, position=1, whom="channel", channel=self.channel)
         MonitorPolicy.objects.create(monitor=self.monitor, policy=self.policy)
@@ -272,7 +288,7 @@ class World:
         pk = {"incidents": self.incident.pk, "accounts": self.mail.pk}.get(name.split(":")[0], self.monitor.pk)
         for word, row in {
             "channel": self.channel, "polic": self.policy, "message": self.delivery, "again": self.delivery,
-            "deliver": self.delivery,
+            "deliver": self.delivery, "browser": self.browser,
         }.items():  # fmt: skip
             pk = row.pk if word in name else pk
         pk = self.deleted.pk if name == "monitors:restore" else pk
@@ -337,6 +353,7 @@ class World:
             Ping.objects.filter(heartbeat__monitor__team=team),
             Region.objects.all(),
             Channel.objects.filter(team=team),
+            Browser.objects.filter(user=self.alice),
             Policy.objects.filter(team=team, is_default=False),
             Step.objects.filter(policy=self.policy),
             MonitorPolicy.objects.filter(**mine),
