@@ -27,7 +27,7 @@ from alerts.channels.base import (
     Values,
 )
 from alerts.channels.saying import ACKNOWLEDGE, body, cut, dumped, heading, json_octets, level, octets, taken
-from alerts.transport import Transport
+from alerts.transport import Answer, Transport
 from monitors.probes.options import OptionsForm
 from uptime.lib import webpush
 
@@ -105,7 +105,14 @@ def push(browser: Browser, text: bytes, message: Message, options: Values, trans
         "Topic": topic(message),
     }
     answer = transport.request("POST", secrets["endpoint"], headers=headers, data=sealed)
-    return taken(answer, "its push service", gone=GONE)
+    return receipt(answer)
+
+
+def receipt(answer: Answer) -> Receipt:
+    """Errors are JSON with a `message` (Mozilla's), a `reason` (Apple's), or a text."""
+    said = answer.json if isinstance(answer.json, dict) else {}
+    words = "taken" if answer.ok else str(said.get("message") or said.get("reason") or "")
+    return taken(answer, "its push service", said=words, gone=GONE)
 
 
 def topic(message: Message) -> str:

@@ -12,7 +12,7 @@ from alerts.domain.escalation import Severity
 from tests.alerts.channels.messages import make_message, make_subject
 from tests.alerts.channels.providers import all_messages
 from tests.pushservice import PHONE_LIMIT, PushService, refusal
-from tests.servers import hang
+from tests.servers import answer, hang
 from uptime.lib import webpush
 from uptime.lib.webpush import OVERHEAD
 
@@ -79,7 +79,7 @@ def test_every_browser_shows_what_is_wrong_and_leads_to_the_incident(send, lapto
             {"action": "acknowledge", "title": "Acknowledge", "navigate": "https://uptime.example/a/12?x=1"}
         ]
     assert receipt.places.told == {1, 2}
-    assert receipt.answer == "Firefox on Linux: 201 {}; Firefox on Android: 201 {}"
+    assert receipt.answer == "Firefox on Linux: 201 taken; Firefox on Android: 201 taken"
 
 
 @pytest.mark.parametrize("message", all_messages(), ids=lambda each: each.key)
@@ -144,7 +144,7 @@ def test_a_browser_that_is_gone_is_forgotten_without_a_word(service, send, phone
     service.answers("laptop", gone)
     receipt = send()
     assert (receipt.places.told, receipt.places.gone) == ({2}, {1})
-    assert receipt.answer == "Firefox on Android: 201 {}"
+    assert receipt.answer == "Firefox on Android: 201 taken"
     assert phone.shown
 
 
@@ -159,7 +159,9 @@ def test_with_the_last_browser_the_channel_is_over(service, send):
 
 def test_whoever_is_told_to_wait_is_tried_again_and_the_others_are_not_told_twice(service, send, browsers, laptop):
     service.answers("phone", refusal(429, 201, "Use exponential back-off", Retry_After="120"))
-    with pytest.raises(Temporary, match="Firefox on Android: its push service answered 429") as raised:
+    with pytest.raises(
+        Temporary, match="Firefox on Android: its push service answered 429 Use exponential back-off"
+    ) as raised:
         send()
     assert raised.value.retry_after_s == 120
     assert raised.value.places.told == {1}
@@ -196,8 +198,8 @@ def test_what_a_push_service_refuses_is_said_and_costs_no_browser(service, send,
 
 def test_apples_reason_for_a_token_it_does_not_take_is_said(service, send):
     for name in ("laptop", "phone"):
-        service.answers(name, refusal(403, 0, '{"reason":"BadJwtToken"}'))
-    with pytest.raises(Permanent, match="BadJwtToken"):
+        service.answers(name, answer(403, '{"reason":"BadJwtToken"}'))
+    with pytest.raises(Permanent, match="403 BadJwtToken"):
         send()
 
 
