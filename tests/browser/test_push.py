@@ -8,8 +8,11 @@ import json
 import pytest
 from playwright.sync_api import expect
 
+from alerts.channels.base import Event
+from alerts.channels.webpush import compact, document
 from alerts.models import Browser
 from alerts.services import browsers
+from tests.alerts.channels.messages import make_message, make_subject
 from tests.browsers import Reader
 from tests.factories import make_browser, make_incident, make_monitor, make_user, team_of
 from tests.helpers import wait_until
@@ -222,18 +225,19 @@ def notifications(page):
 
 
 def message(incident, **more):
-    shown = {"title": "🔴 Shop is down", "body": "Answered 500.", "tag": f"incident-{incident.pk}", "renotify": True,
-             "navigate": f"https://uptime.example/incidents/{incident.pk}", **more}  # fmt: skip
-    return json.dumps({"web_push": 8030, "notification": shown})
+    """What the channel sends of it."""
+    url = f"https://uptime.example/incidents/{incident.pk}"
+    said = make_message(url=url, subject=make_subject(id=incident.pk), **more)
+    return compact(document(said, {"stay": True})).decode()
 
 
 def test_a_push_shows_a_notification_and_what_follows_replaces_it(pushed, alice, live_server):
     page, push = pushed
     incident = make_incident(make_monitor(team_of(alice), name="Shop"))
-    actions = [{"action": "acknowledge", "title": "Acknowledge", "navigate": "https://uptime.example/a/1"}]
-    push(message(incident, actions=actions, requireInteraction=True))
+    push(message(incident, acknowledge_url="https://uptime.example/a/1"))
     (shown,) = notifications(page)
-    assert (shown["title"], shown["body"]) == ("🔴 Shop is down", "Answered 500.")
+    assert shown["title"] == "🔴 Shop is down"
+    assert shown["body"].startswith("Answered 500. Down since")
     assert shown["requireInteraction"] is True
     assert shown["data"] == {
         "": f"https://uptime.example/incidents/{incident.pk}",
@@ -241,7 +245,7 @@ def test_a_push_shows_a_notification_and_what_follows_replaces_it(pushed, alice,
     }
     for picture in (shown["icon"], shown["badge"]):
         assert page.request.get(picture).headers["content-type"] == "image/png"
-    push(message(incident, title="🟢 Shop is up again"))
+    push(message(incident, event=Event.UP, title="Shop is up again"))
     wait_until(lambda: [each["title"] for each in notifications(page)] == ["🟢 Shop is up again"])
 
 
@@ -287,8 +291,7 @@ def test_a_button_of_a_notification_leads_where_it_says(pushed, alice, live_serv
     page, push = pushed
     incident = make_incident(make_monitor(team_of(alice), name="Shop"))
     there = f"/incidents/acknowledge/{'x' * 20}?a=1"
-    action = {"action": "acknowledge", "title": "Acknowledge", "navigate": f"https://uptime.example{there}"}
-    push(message(incident, actions=[action]))
+    push(message(incident, acknowledge_url=f"https://uptime.example{there}"))
     worker = page.context.service_workers[0]
     worker.evaluate("() => { self.calls = []; self.clients.openWindow = async (url) => self.calls.push(url); }")
     clicked(page, "acknowledge")
