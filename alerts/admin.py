@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from alerts.models import Alarm, Channel, Delivery, MailTemplate, MonitorPolicy, Policy, Step
+from alerts.models import Alarm, Browser, Channel, Delivery, MailTemplate, MonitorPolicy, Policy, Step
 from monitors.admin import ReadOnly
 
 
@@ -20,6 +20,14 @@ class ChannelAdmin(ReadOnly, admin.ModelAdmin):
         ("enabled", "disabled_reason", "disabled_at"),
         ("last_ok_at", "last_failed_at", "last_error"),
     ]
+
+
+@admin.register(Browser)
+class BrowserAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["name", "user", "created_at", "last_ok_at"]
+    list_select_related = ["user"]
+    search_fields = ["name", "user__username"]
+    exclude = ["secrets"]
 
 
 class StepInline(ReadOnly, admin.TabularInline):

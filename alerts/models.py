@@ -13,11 +13,13 @@ from alerts.channels import mailtext
 from alerts.channels.base import KINDS, Event, Wording
 from alerts.domain import escalation
 from alerts.domain.escalation import Severity, Whom, WhomKind
+from alerts.models_push import Browser, PushKey
 from incidents.models import Incident, Notice, Transition
 from monitors.models import Monitor
 from uptime.lib.fields import EncryptedJSONField
 
 SEVERITIES = [(Severity.LOW, "Low"), (Severity.HIGH, "High"), (Severity.CRITICAL, "Critical")]
+__all__ = ["Browser", "PushKey"]  # defined beside this file
 MAILS = {  # what a mail template is called, by what the mail is about
     Event.DOWN: "Outage",
     Event.REMINDER: "Reminder",
@@ -102,12 +104,20 @@ class Channel(models.Model):
         """Its kind (alerts.channels.base.ChannelKind)."""
         return KINDS.get(self.kind)
 
+    @cached_property
+    def browsers(self):
+        """Those it leads to, where its kind leads to browsers: its member's, or everybody's of the team."""
+        if not self.about.to_browsers:
+            return []
+        return list(self.member.browsers.all() if self.member else Browser.objects.of_team(self.team_id))
+
     @property
     def all_options(self):
         """Every option of the kind, secrets included, and its member's email: for sending, never for showing."""
         email = (self.member.email or "") if self.member else ""
         who = self.member.username if self.member else ""
-        return {**self.options, **(self.secrets or {}), "member_email": email, "member_name": who}
+        whose = {"member_email": email, "member_name": who, "browsers": self.browsers}
+        return {**self.options, **(self.secrets or {}), **whose}
 
     @property
     def summary(self):

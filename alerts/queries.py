@@ -9,8 +9,8 @@ from django.db.models import Q
 
 from alerts.domain.escalation import Facts, Severity, plan
 from alerts.domain.escalation import Policy as Rules
-from alerts.models import Channel, Delivery, MonitorPolicy, Policy
-from alerts.recipients import Book
+from alerts.models import Browser, Channel, Delivery, MonitorPolicy, Policy
+from alerts.recipients import WEB_PUSH, Book
 from alerts.services import policies
 from incidents.models import Incident
 from monitors.models import Monitor
@@ -29,6 +29,17 @@ def team_ids(user) -> list[int]:
 def channels(user):
     """The teams' channels that `user` may use: those of others are their own business."""
     return Channel.objects.visible_to(user).filter(Q(member=None) | Q(member=user)).listed()
+
+
+def browsers(user):
+    """Those in which `user` has notifications on; nobody else sees them."""
+    return Browser.objects.filter(user=user).order_by("-created_at", "-id")
+
+
+def push_channel(user):
+    """The channel that leads to them, in the member's own team; None before the first one is turned on."""
+    own = channels(user).filter(member=user, kind=WEB_PUSH, team=user.ensure_team())
+    return own.order_by("automatic", "id").first()
 
 
 def visible_policies(user):

@@ -1,12 +1,15 @@
 """From whom a step names to the channels they are told through."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from accounts.models import Membership, Role
+from alerts.channels.base import KINDS
 from alerts.domain.escalation import Policy, Severity, Whom, WhomKind
-from alerts.models import Channel
+from alerts.models import Browser, Channel
 
-EMAIL = "email"
+EMAIL, WEB_PUSH = "email", "webpush"
+NAMES = {EMAIL: "{}'s email", WEB_PUSH: "{}'s browsers"}
 
 
 class Book:
@@ -19,6 +22,7 @@ class Book:
         }
         memberships = Membership.objects.filter(team__in=ids, user__is_active=True).select_related("user", "team")
         self.memberships = list(memberships.order_by("id"))
+        self._browsers = self._read_browsers()
 
     def resolve(self, team_id: int, whom: Whom, severity: Severity) -> list[Channel]:
         """Switched-on channels, each once. The account email of somebody who chose nothing is not saved yet where it
@@ -42,7 +46,7 @@ class Book:
     def owners(self, team_id: int) -> list[Channel]:
         """The account emails of a team's owners: what is left when nothing else works."""
         return [
-            self._account_email(each)
+            self._automatic(each, EMAIL)
             for each in self.memberships
             if each.team_id == team_id and each.role == Role.OWNER
         ]
@@ -63,33 +67,60 @@ class Book:
         return [instead] if instead and instead.enabled else []
 
     def _own(self, membership: Membership, severity: Severity) -> list[Channel]:
-        """What a member chose for this severity. Who has chosen no channel at all gets email, unless they left that."""
-        own = [each for each in self.channels.values() if self._is_of(each, membership) and not each.automatic]
-        email = self._account_email(membership)
-        chosen = own or [email]
-        return [each for each in chosen if each.enabled and severity in each.severities]
+        """What a member chose for this severity. Who has chosen no channel at all gets email, unless they left that.
+        The browsers in which notifications are on come on top: they show them only while they run."""
+        own = [each for each in self.channels.values() if self._is_of(each, membership)]
+        chosen = [each for each in own if not each.automatic and not each.about.to_browsers]
+        found = (chosen or [self._automatic(membership, EMAIL)]) + self._push(membership, own)
+        return [each for each in found if each.enabled and severity in each.severities]
 
-    def _account_email(self, membership: Membership) -> Channel:
+    def _push(self, membership: Membership, own: list[Channel]) -> list[Channel]:
+        if not self._browsers.get(membership.user_id):
+            return []
+        chosen = [each for each in own if each.about.to_browsers and not each.automatic]
+        return chosen or [self._automatic(membership, WEB_PUSH)]
+
+    def _automatic(self, membership: Membership, kind: str) -> Channel:
+        """A channel nobody had to add: the account's email, or the browsers in which notifications are on."""
         for each in self.channels.values():
-            if self._is_of(each, membership) and each.automatic and each.kind == EMAIL:
+            if self._is_of(each, membership) and each.automatic and each.kind == kind:
                 return each
-        name = f"{membership.user.username[:90]}'s email"
-        return Channel(
-            team=membership.team,
-            member=membership.user,
-            kind=EMAIL,
-            name=name,
-            automatic=True,
-            options={"addresses": []},
-        )
+        made = automatic(membership, kind)
+        if kind == WEB_PUSH:
+            made.browsers = self._browsers.get(membership.user_id, [])
+        return made
+
+    def _read_browsers(self) -> dict[UUID, list[Browser]]:
+        """By member; given to the channels that lead to them, so that none asks by itself."""
+        found: dict[UUID, list[Browser]] = {each.user_id: [] for each in self.memberships}
+        for browser in Browser.objects.filter(user__in=list(found)).defer("secrets"):
+            found[browser.user_id].append(browser)
+        for channel in self.channels.values():
+            if channel.about.to_browsers:
+                people = [each.user_id for each in self.memberships if each.team_id == channel.team_id]
+                whose = [channel.member_id] if channel.member_id else people
+                channel.browsers = [browser for user in whose for browser in found.get(user, [])]
+        return found
 
     @staticmethod
     def _is_of(channel: Channel, membership: Membership) -> bool:
         return channel.member_id == membership.user_id and channel.team_id == membership.team_id
 
 
+def automatic(membership: Membership, kind: str) -> Channel:
+    """Not saved yet: see `saved`."""
+    return Channel(
+        team=membership.team,
+        member=membership.user,
+        kind=kind,
+        name=NAMES[kind].format(membership.user.username[:90]),
+        automatic=True,
+        options=KINDS.get(kind).Options.defaults(),
+    )
+
+
 def saved(channel: Channel) -> Channel:
-    """The channel as a row, made now if it is a member's account email that was never used before."""
+    """The channel as a row, made now if it is an automatic one that was never used before."""
     if channel.pk:
         return channel
     made, _ = Channel.objects.get_or_create(

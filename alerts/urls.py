@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from alerts import views, views_mail, views_messages, views_policies, views_twilio
+from alerts import views, views_browsers, views_mail, views_messages, views_policies, views_twilio
 
 app_name = "alerts"
 urlpatterns = [
@@ -29,6 +29,10 @@ urlpatterns = [
     path("alerts/mails/<slug:event>/preview/<slug:key>", views_mail.mail_preview_html, name="mail_preview_html"),
     path("alerts/mails/<slug:event>/default", views_mail.mail_default, name="mail_default"),
     path("alerts/banner", views_messages.banner, name="banner"),
+    path("alerts/browsers", views_browsers.browsers, name="browsers"),
+    path("alerts/browsers/add", views_browsers.browser_add, name="browser_add"),
+    path("alerts/browsers/renew", views_browsers.browser_renew, name="browser_renew"),
+    path("alerts/browsers/<int:pk>/remove", views_browsers.browser_remove, name="browser_remove"),
     path("twilio/<uuid:key>/status", views_twilio.status, name="twilio_status"),
     path("twilio/<uuid:key>/call", views_twilio.call, name="twilio_call"),
     path("twilio/<uuid:key>/digit", views_twilio.digit, name="twilio_digit"),

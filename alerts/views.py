@@ -23,7 +23,7 @@ def channels(request):
     team = request.user.ensure_team()
     policies.ensure_default(team)
     found = list(queries.channels(request.user))
-    own_email = not any(each.member_id == request.user.pk for each in found)
+    own_email = not any(each.member_id == request.user.pk and not each.about.to_browsers for each in found)
     return render(request, "alerts/channels.html", {"channels": found, "own_email": own_email, "now": timezone.now()})
 
 
@@ -107,7 +107,7 @@ def channel_test(request, pk):
         messages.warning(request, f"The test was kept under Messages and not sent. {sent.answer}")
     else:
         messages.error(request, f"The test did not get through {channel.name}. {sent.answer}")
-    return redirect("alerts:channels")
+    return redirect("alerts:browsers" if request.POST.get("next") == "browsers" else "alerts:channels")
 
 
 @login_required

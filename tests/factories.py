@@ -8,12 +8,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Membership, Role, Team, User
-from alerts.models import Channel, Delivery
+from alerts.models import Browser, Channel, Delivery
+from alerts.services.browsers import fingerprint
 from incidents.models import Incident
 from monitors.judged.heartbeat import KIND
 from monitors.judged.heartbeat import Options as HeartbeatOptions
 from monitors.models import Heartbeat, Monitor, Region, Schedule, State, Status, StatusInterval
 from monitors.services import edit, testruns
+from tests.browsers import Reader
 
 PASSWORD = "correct horse battery"
 _hashes = {}  # argon2 is slow on purpose; one hash of the common password serves a whole run
@@ -100,6 +102,13 @@ def make_channel(team, url="http://127.0.0.1:1/", kind="webhook", **fields):
     secrets = {"url": url} if kind == "webhook" else {}
     values = {"name": "Hook", "options": {"method": "POST", "verify_tls": True, "template": ""}, **fields}
     return Channel.objects.create(team=team, kind=kind, secrets=secrets, **values)
+
+
+def make_browser(user, subscription=None, **fields):
+    """A browser in which `user` has notifications on; nobody pushes to it unless `subscription` says where."""
+    told = subscription or Reader.new().subscription(f"https://push.example/{secrets.token_hex(8)}")
+    values = {"fingerprint": fingerprint(told["endpoint"]), "secrets": told, "name": "Firefox on Linux", **fields}
+    return Browser.objects.create(user=user, **values)
 
 
 def make_delivery(channel, **fields):

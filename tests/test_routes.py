@@ -13,7 +13,7 @@ from django.urls import get_resolver
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Mail, Membership, Team, User
-from alerts.models import Channel, Delivery, MailTemplate, MonitorPolicy, Policy, Step
+from alerts.models import Browser, Channel, Delivery, MailTemplate, MonitorPolicy, Policy, Step
 from incidents.models import Incident, Maintenance, MaintenanceLink, TimelineEntry, Transition
 from monitors.domain.heartbeat import PingKind
 from monitors.models import (
@@ -36,6 +36,7 @@ from monitors.services.pings import Arrival, Key
 from monitors.times import from_ms, to_ms
 from tests.factories import (
     make_admin,
+    make_browser,
     make_channel,
     make_delivery,
     make_heartbeat,
@@ -144,6 +145,10 @@ ROUTES = {
     "alerts:mail_default": SIGNED_IN,
     "alerts:banner": SIGNED_IN,
     "alerts:unsubscribe": ANYONE,
+    "alerts:browsers": SIGNED_IN,
+    "alerts:browser_add": SIGNED_IN,
+    "alerts:browser_remove": TEAM,
+    "alerts:browser_renew": ANYONE,
     "alerts:twilio_status": ANYONE,
     "alerts:twilio_call": ANYONE,
     "alerts:twilio_digit": ANYONE,
@@ -164,6 +169,9 @@ ROUTES = {
     "pipeline:letters": STAFF,
     "pipeline:banner": ANYONE,
     "metrics": ANYONE,
+    "manifest": ANYONE,
+    "service_worker": ANYONE,
+    "offline": ANYONE,
     # incidents
     "api_incidents": SIGNED_IN,
     "api_incidents_v3": SIGNED_IN,
@@ -208,8 +216,16 @@ ROUTES = {
 }
 ADMIN = "admin/"  # Django's admin: one rule for all its routes
 METHODS = ["get", "post", "put", "patch", "delete"]
-NO_CSRF = {"user_signup", "user_signin", "token", "token_refresh", "alerts:unsubscribe", "incidents:maintenance_link",
-           "incidents:maintenance_link_end"}  # fmt: skip # they read no cookie
+NO_CSRF = {  # they read no cookie
+    "user_signup",
+    "user_signin",
+    "token",
+    "token_refresh",
+    "alerts:unsubscribe",
+    "alerts:browser_renew",
+    "incidents:maintenance_link",
+    "incidents:maintenance_link_end",
+}
 SECRET = "Known to Alice alone"
 UNKNOWN = 987_654_321
 
@@ -283,6 +299,7 @@ class World:
         cache.set(f"mail-preview:{self.alice.pk}:abc-def", SECRET, 60)
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.channel = make_channel(team, name=SECRET)
+        self.browser = make_browser(self.alice, name=SECRET)
         self.policy = Policy.objects.create(team=team, name=SECRET)
         Step.objects.create(policy=self.policy, position=1, whom="channel", channel=self.channel)
         MonitorPolicy.objects.create(monitor=self.monitor, policy=self.policy)
@@ -293,7 +310,7 @@ class World:
         pk = {"incidents": self.incident.pk, "accounts": self.mail.pk}.get(name.split(":")[0], self.monitor.pk)
         for word, row in {
             "channel": self.channel, "polic": self.policy, "message": self.delivery, "again": self.delivery,
-            "deliver": self.delivery,
+            "deliver": self.delivery, "browser": self.browser,
         }.items():  # fmt: skip
             pk = row.pk if word in name else pk
         pk = self.deleted.pk if name == "monitors:restore" else pk
@@ -362,6 +379,7 @@ class World:
             Ping.objects.filter(heartbeat__monitor__team=team),
             Region.objects.all(),
             Channel.objects.filter(team=team),
+            Browser.objects.filter(user=self.alice),
             Policy.objects.filter(team=team, is_default=False),
             Step.objects.filter(policy=self.policy),
             MonitorPolicy.objects.filter(**mine),

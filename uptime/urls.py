@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from uptime import views_metrics
+from uptime import views_app, views_metrics
 
 urlpatterns = [
     path("", include("accounts.urls")),
@@ -16,6 +16,9 @@ urlpatterns = [
     path("", include("alerts.urls")),
     path("pipeline/", include("uptime.urls_pipeline")),
     path("metrics", views_metrics.metrics, name="metrics"),
+    path("manifest.webmanifest", views_app.manifest, name="manifest"),
+    path("service-worker.js", views_app.service_worker, name="service_worker"),
+    path("offline", views_app.offline, name="offline"),
     path("admin/", admin.site.urls),
 ]
 handler404 = "uptime.views.page_not_found"

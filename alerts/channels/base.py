@@ -7,7 +7,7 @@ queue: when to send, how often to try again and what is written down is decided 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from alerts.domain.escalation import Severity
 from monitors.probes.options import OptionsForm
@@ -16,7 +16,9 @@ from uptime.lib.registry import Registry
 if TYPE_CHECKING:
     from alerts.transport import Transport
 
-Values = dict[str, Any]  # cleaned options of a kind, secrets included, with member_email, member_name, channel_id
+# Cleaned options of a kind, secrets included, with member_email, member_name, channel_id; for one that leads to
+# browsers also browsers, push_key and contact.
+Values = dict[str, Any]
 
 
 class Event(StrEnum):
@@ -100,6 +102,27 @@ class Rendered:
     problem: str = ""
 
 
+class Browser(Protocol):
+    """Where web push goes: what a browser told of itself (endpoint, p256dh, auth), and the last message it took."""
+
+    pk: Any
+    name: str
+    secrets: Any
+    last_key: str
+
+
+@dataclass(frozen=True)
+class Places:
+    """Of a kind that leads to several browsers: the keys of those that took the message, and of those that are no
+    more."""
+
+    told: frozenset[int] = frozenset()
+    gone: frozenset[int] = frozenset()
+
+
+NOWHERE = Places()
+
+
 @dataclass(frozen=True)
 class Receipt:
     """Handed over. `answer`: the provider's, in a line; `reference`: the provider's name for the message.
@@ -109,22 +132,23 @@ class Receipt:
     answer: str = ""
     reference: str = ""
     kept: bool = False
+    places: Places = NOWHERE
 
 
 class Temporary(Exception):  # noqa: N818 - it is no fault of the program
     """Not handed over, and worth another try. `retry_after_s`: not before that many seconds."""
 
-    def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, reason: str, retry_after_s: float | None = None, places: Places = NOWHERE) -> None:
         super().__init__(reason)
-        self.reason, self.retry_after_s = reason, retry_after_s
+        self.reason, self.retry_after_s, self.places = reason, retry_after_s, places
 
 
 class Permanent(Exception):  # noqa: N818
     """Not handed over, and never will be as it is. `disable`: nothing else will be through this channel either."""
 
-    def __init__(self, reason: str, disable: bool = False) -> None:
+    def __init__(self, reason: str, disable: bool = False, places: Places = NOWHERE) -> None:
         super().__init__(reason)
-        self.reason, self.disable = reason, disable
+        self.reason, self.disable, self.places = reason, disable, places
 
 
 @dataclass(frozen=True)
@@ -135,7 +159,8 @@ class ChannelKind:
     `secret_fields` are the options that are stored encrypted, never shown but for their last four characters.
     `worded`: the team's mail templates say how it is put. `guide_title`: what its guide is called.
     `per_minute`, `per_hour`: what its provider, or a person, can take; what goes beyond comes in a digest.
-    `hears_acknowledgement`: its provider calls people by itself, and is told at once that somebody sees to it."""
+    `hears_acknowledgement`: its provider calls people by itself, and is told at once that somebody sees to it.
+    `to_browsers`: it leads to the browsers of its member, or of the team, instead of an address in its options."""
 
     name: str
     label: str
@@ -148,6 +173,7 @@ class ChannelKind:
     per_minute: int = 20
     per_hour: int = 200
     hears_acknowledgement: bool = False
+    to_browsers: bool = False
 
     @property
     def guide(self) -> tuple[tuple[str, str], ...]:

@@ -18,7 +18,7 @@ from alerts import messages
 from alerts.channels.base import Event, Message, Permanent, Receipt, Rendered, Temporary
 from alerts.domain.tries import FALL_BACK, next_attempt
 from alerts.models import Channel, ChannelQuerySet, Delivery, Status
-from alerts.services import falling_back, mail_templates
+from alerts.services import browsers, falling_back, mail_templates
 from alerts.transport import Transport
 from monitors import live
 from uptime.lib.net import Guard
@@ -43,6 +43,7 @@ def attempt(pk: int) -> Delivery:
 def try_once(delivery: Delivery) -> Delivery:
     """Send now, with somebody waiting for the result: a failure is final, and says nothing about other messages."""
     outcome, now = _send(delivery), timezone.now()
+    browsers.note(outcome.places, str(delivery.uuid), now)
     if isinstance(outcome, Receipt):
         _succeeded(delivery, outcome, now)
     else:
@@ -85,6 +86,8 @@ def _send(delivery: Delivery) -> Outcome:
         channel = delivery.channel
         assert channel is not None  # noqa: S101 - whoever calls has looked
         kind, options = channel.about, {**channel.all_options, "channel_id": channel.pk}
+        if kind.to_browsers:
+            options |= browsers.identity()
         message: Message = messages.compose(delivery, timezone.now())
         rendered = kind.render(message, options)
         _keep(delivery, rendered)
@@ -129,6 +132,7 @@ def _insist(delivery: Delivery, outcome: Outcome) -> None:
 
 
 def _write_down(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+    browsers.note(outcome.places, str(delivery.uuid), now)
     match outcome:
         case Receipt():
             _succeeded(delivery, outcome, now)
