@@ -90,6 +90,31 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+# What runs beside what ------------------------------------------------------------------------------------------------
+ONE_STACK = "faults on one installation"
+
+
+@pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
+def pytest_group_by_what_is_shared(items: list[pytest.Item]) -> None:
+    """A file's tests go to one worker, for `--dist loadgroup`, and so do all faults of one installation."""
+    for item in items:
+        shared = "stack" in getattr(item, "fixturenames", ()) and not hasattr(item.module, "stack")
+        item.add_marker(pytest.mark.xdist_group(ONE_STACK if shared else str(item.path.relative_to(ROOT))))
+
+
+@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
+def pytest_begin_with_what_waits(items: list[pytest.Item]) -> None:
+    """Faults mostly wait, and so do tests that may take long: other workers compute meanwhile, and none is left with
+    them at the end. After pytest-django, which has an order of its own."""
+
+    def turn(item: pytest.Item) -> int:
+        if item.get_closest_marker("xdist_group").args[0] == ONE_STACK:
+            return 0
+        return 1 if item.get_closest_marker("timeout") else 2
+
+    items.sort(key=turn)
+
+
 # What cannot run here -------------------------------------------------------------------------------------------------
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left_out = config.stash[LEFT_OUT] = {}

@@ -28,6 +28,7 @@ HARMLESS = {
     r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?": "what follows the digits may be missing: they are never given back",
     r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)": "the text has at most LONGEST_DURATION characters",
     r"[0-9A-Fa-f]{8,}|[\w+/=-]{20,}|\d+": "nothing follows the repeats: whatever they take is a match",
+    r"\n{3,}": "nothing follows the repeat: whatever it takes is a match",
     r"[&;\s]+": "nothing follows the repeat: whatever it takes is a match",
     r"[\s().\-/]+": "nothing follows the repeat: whatever it takes is a match",
     r"[\w-]{1,25}(,[\w-]{1,25})*": "each round of the outer repeat begins with a comma",

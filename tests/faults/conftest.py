@@ -15,9 +15,14 @@ TITLES = ("id", "fault", "lost/due", "twice", "false", "recovery s", "", "why lo
 PROPERTY = "fault"
 
 
-@pytest.fixture(scope="module")
+def width(fixture_name, config) -> str:
+    """The few quick faults share one installation; where all are tried, each file has one."""
+    return "package" if SIZE_NAME == "quick" else "module"
+
+
+@pytest.fixture(scope=width)
 def stack(tmp_path_factory):
-    """One installation under load for all faults of a file."""
+    """An installation under load, for files that have none of their own."""
     with Stack(tmp_path_factory.mktemp("faults")) as running:
         yield running
 

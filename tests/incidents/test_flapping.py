@@ -19,7 +19,7 @@ from monitors.services import edit
 from monitors.services.changes import move
 from tests.alerts.cast import announce, ledger, make_owned, make_policy, minutes, send
 from tests.factories import make_channel
-from uptime.pipeline.reading import outbox
+from uptime.pipeline.reading_alerts import outbox
 
 pytestmark = pytest.mark.django_db
 START = (timezone.now() - timedelta(hours=5)).replace(microsecond=0)

@@ -19,6 +19,8 @@ from tests.helpers import free_port, wait_until
 from uptime import environment, localregions, supervisor
 from uptime.lib.crypto import new_key
 
+pytestmark = pytest.mark.timeout(240)
+
 STARTED_S = 90
 
 

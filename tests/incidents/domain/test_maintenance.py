@@ -74,6 +74,11 @@ def test_a_rule_that_never_comes_true_ends():
     assert starts("2026-11-02 22:00", "FREQ=MONTHLY;INTERVAL=12;BYMONTHDAY=31") == []
 
 
+def test_days_with_and_without_a_number_are_all_meant():
+    every, both = ("FREQ=MONTHLY;BYDAY=MO", "FREQ=MONTHLY;BYDAY=MO,1MO")
+    assert starts("2026-11-02 22:00", both) == starts("2026-11-02 22:00", every) != []
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -102,7 +107,8 @@ def test_a_rule_that_is_not_understood_says_what_to_write(text, said):
 def rules(draw):
     freq = draw(st.sampled_from(["DAILY", "WEEKLY", "MONTHLY"]))
     parts = [f"FREQ={freq}", f"INTERVAL={draw(st.integers(1, 4))}"]
-    ordinal = st.sampled_from(["", "1", "2", "-1", "5"]) if freq == "MONTHLY" else st.just("")
+    # All with a number or none: of "MO,1MO" dateutil takes what is both, RFC 5545 (3.3.10) what is either.
+    ordinal = st.sampled_from(["1", "2", "-1", "5"]) if freq == "MONTHLY" and draw(st.booleans()) else st.just("")
     day = st.tuples(ordinal, st.sampled_from(["MO", "WE", "SU"])).map("".join)
     if draw(st.booleans()):
         parts.append("BYDAY=" + ",".join(draw(st.lists(day, min_size=1, max_size=3))))
