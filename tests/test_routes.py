@@ -8,6 +8,7 @@ import re
 
 import pytest
 from django.core.cache import cache
+from django.db import transaction
 from django.test import Client
 from django.urls import get_resolver
 from rest_framework_simplejwt.tokens import AccessToken
@@ -296,7 +297,7 @@ class World:
         )
         self.link = MaintenanceLink.objects.create(team=team, name=SECRET, monitor=self.monitor)
         MailTemplate.objects.create(team=team, event="down", subject=SECRET)
-        cache.set(f"mail-preview:{self.alice.pk}:abc-def", SECRET, 60)
+        cache.set(f"mail-preview:{self.alice.pk}:abc-def", SECRET, 3600)
         DeadLetter.objects.create(region="eu-west", error=SECRET, payload=SECRET)
         self.channel = make_channel(team, name=SECRET)
         self.browser = make_browser(self.alice, name=SECRET)
@@ -390,9 +391,12 @@ class World:
         return [list(each.order_by("pk").values_list()) for each in rows]
 
 
-@pytest.fixture
-def world():
-    return World()
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker):
+    """Made once: what a test changes is rolled back behind it."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield World()
+        transaction.set_rollback(True)
 
 
 def client_of(user, **options):
