@@ -19,7 +19,7 @@ from tests.helpers import free_port, wait_until
 from uptime import environment, localregions, supervisor
 from uptime.lib.crypto import new_key
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.early
 
 STARTED_S = 90
 
