@@ -104,8 +104,8 @@ def pytest_group_by_what_is_shared(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
 def pytest_begin_with_what_waits(items: list[pytest.Item]) -> None:
-    """Faults mostly wait, and other workers compute meanwhile; at the end none is left alone with what is `early`. After
-    pytest-django, which has an order of its own."""
+    """Faults mostly wait, and other workers compute meanwhile; at the end none is left alone with what is `early`.
+    After pytest-django, which has an order of its own."""
 
     def turn(item: pytest.Item) -> int:
         if item.get_closest_marker("xdist_group").args[0] == ONE_STACK:
