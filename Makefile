@@ -27,7 +27,7 @@ run: $(STAMP) ## Start Uptime here: http://127.0.0.1:8000 (PORT, HOST and DATA_D
 
 test: $(DEV_STAMP) lint types ## Run everything that must hold: lint, types, all tests (PYTEST_ARGS="-k name" for some)
 	@echo "== tests"
-	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 faults: $(DEV_STAMP) ## Try every fault of docs/reliability.md at full size, and print what each cost (PYTEST_ARGS="-k name" for some)
 	@FAULT_SIZE=$(or $(FAULT_SIZE),full) $(PY) -m pytest -n 0 -m faults $(PYTEST_ARGS) tests/faults

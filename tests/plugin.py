@@ -14,6 +14,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.helpers import find_chromium
 from tests.rabbitmq import find_rabbitmq
@@ -91,15 +92,19 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 # What runs beside what ------------------------------------------------------------------------------------------------
-ONE_STACK = "faults on one installation"
+FAULTS = tuple(f"tests/faults/test_{what}_faults.py" for what in ("broker", "database", "record", "region", "schedule"))
 
 
-@pytest.hookimpl(tryfirst=True, specname="pytest_collection_modifyitems")
-def pytest_group_by_what_is_shared(items: list[pytest.Item]) -> None:
-    """A file's tests go to one worker, for `--dist loadgroup`, and so do all faults of one installation."""
-    for item in items:
-        shared = "stack" in getattr(item, "fixturenames", ()) and not hasattr(item.module, "stack")
-        item.add_marker(pytest.mark.xdist_group(ONE_STACK if shared else str(item.path.relative_to(ROOT))))
+class ByInstallation(LoadFileScheduling):
+    """A file's tests go to one worker, and so do all quick faults, which share an installation."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "faults" if nodeid.startswith(FAULTS) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> ByInstallation | None:
+    return ByInstallation(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
@@ -108,7 +113,7 @@ def pytest_begin_with_what_waits(items: list[pytest.Item]) -> None:
     After pytest-django, which has an order of its own."""
 
     def turn(item: pytest.Item) -> int:
-        if item.get_closest_marker("xdist_group").args[0] == ONE_STACK:
+        if item.nodeid.startswith(FAULTS):
             return 0
         return 1 if item.get_closest_marker("early") else 2
 
