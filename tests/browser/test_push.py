@@ -211,8 +211,14 @@ def pushed(browse, live_server, alice):
 
     def push(said):
         told = {"origin": live_server.url, "registrationId": registration["registrationId"]}
-        devtools.send("ServiceWorker.deliverPushMessage", {**told, "data": said})
-        wait_until(lambda: notifications(page))
+
+        def deliver():
+            """Again and again, as a push service does: a worker that is just being started may miss one."""
+            devtools.send("ServiceWorker.deliverPushMessage", {**told, "data": said})
+            page.wait_for_timeout(500)
+            return notifications(page)
+
+        wait_until(deliver)
 
     return page, push
 
