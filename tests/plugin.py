@@ -94,11 +94,16 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 # What runs beside what ------------------------------------------------------------------------------------------------
 FAULTS = tuple(f"tests/faults/test_{what}_faults.py" for what in ("broker", "database", "record", "region", "schedule"))
 
+BROWSER = "tests/browser/"
+
 
 class ByInstallation(LoadFileScheduling):
-    """A file's tests go to one worker, and so do all quick faults, which share an installation."""
+    """A file's tests go to one worker, and so do all quick faults, which share an installation, and all that drive a
+    browser: two browsers at once leave nothing of a small machine for anybody else."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(BROWSER):
+            return BROWSER
         return "faults" if nodeid.startswith(FAULTS) else super()._split_scope(nodeid)
 
 
@@ -115,7 +120,7 @@ def pytest_begin_with_what_waits(items: list[pytest.Item]) -> None:
     def turn(item: pytest.Item) -> int:
         if item.nodeid.startswith(FAULTS):
             return 0
-        return 1 if item.get_closest_marker("early") else 2
+        return 1 if item.nodeid.startswith(BROWSER) or item.get_closest_marker("early") else 2
 
     items.sort(key=turn)
 

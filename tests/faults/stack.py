@@ -152,6 +152,7 @@ class Stack:
             DATABASE_URL=f"postgresql://uptime@127.0.0.1:{database}/uptime",
             REDIS_URL=f"redis://127.0.0.1:{broker}/0",
             REGION_OFFLINE_AFTER=str(self.size.offline_after),
+            FLAP_CHANGES="100",  # a target breaks once in a trial: that is no flapping of a website
             EMAIL_URL=self.sinks.inbox.url,
             **self._knobs,
         )
