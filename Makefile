@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST_ARGS ?=
-PYTEST_WORKERS ?= 3
+PYTEST_WORKERS ?= 2
 BENCH_ARGS ?=
 # What is installed is known by a stamp named after the content of the requirements.
 STAMP := $(VENV)/.run-$(shell cat requirements.txt | cksum | cut -d' ' -f1)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from xdist.scheduler import LoadFileScheduling
 
 from tests.helpers import find_chromium
 from tests.rabbitmq import find_rabbitmq
@@ -89,40 +88,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         servers.start()
     except embedded.EmbeddedError as error:
         raise pytest.UsageError(str(error)) from error
-
-
-# What runs beside what ------------------------------------------------------------------------------------------------
-FAULTS = tuple(f"tests/faults/test_{what}_faults.py" for what in ("broker", "database", "record", "region", "schedule"))
-
-BROWSER = "tests/browser/"
-
-
-class ByInstallation(LoadFileScheduling):
-    """A file's tests go to one worker, and so do all quick faults, which share an installation, and all that drive a
-    browser: two browsers at once leave nothing of a small machine for anybody else."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(BROWSER):
-            return BROWSER
-        return "faults" if nodeid.startswith(FAULTS) else super()._split_scope(nodeid)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log) -> ByInstallation | None:
-    return ByInstallation(config, log) if config.getvalue("dist") == "loadfile" else None
-
-
-@pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
-def pytest_begin_with_what_waits(items: list[pytest.Item]) -> None:
-    """Faults mostly wait, and other workers compute meanwhile; at the end none is left alone with what is `early`.
-    After pytest-django, which has an order of its own."""
-
-    def turn(item: pytest.Item) -> int:
-        if item.nodeid.startswith(FAULTS):
-            return 0
-        return 1 if item.nodeid.startswith(BROWSER) or item.get_closest_marker("early") else 2
-
-    items.sort(key=turn)
 
 
 # What cannot run here -------------------------------------------------------------------------------------------------

@@ -15,14 +15,9 @@ TITLES = ("id", "fault", "lost/due", "twice", "false", "recovery s", "", "why lo
 PROPERTY = "fault"
 
 
-def width(fixture_name, config) -> str:
-    """The few quick faults share one installation; where all are tried, each file has one."""
-    return "package" if SIZE_NAME == "quick" else "module"
-
-
-@pytest.fixture(scope=width)
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    """An installation under load, for files that have none of their own."""
+    """One installation under load for all faults of a file."""
     with Stack(tmp_path_factory.mktemp("faults")) as running:
         yield running
 

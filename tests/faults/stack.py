@@ -49,7 +49,7 @@ class Size:
         return min(10.0, max(2.0, self.interval / 3))
 
 
-QUICK = Size(15, 3, 2, fault_s=6, offline_after=8, slack_s=30, starved=frozenset({"missed_window"}))
+QUICK = Size(15, 3, 2, fault_s=6, offline_after=8, slack_s=30, starved=frozenset({"missed_window", "not_dispatched"}))
 SIZES = {
     "quick": QUICK,
     "small": QUICK,  # every fault, none left out, in the quick one's size

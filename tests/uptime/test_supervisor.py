@@ -19,8 +19,6 @@ from tests.helpers import free_port, wait_until
 from uptime import environment, localregions, supervisor
 from uptime.lib.crypto import new_key
 
-pytestmark = pytest.mark.early
-
 STARTED_S = 90
 
 
