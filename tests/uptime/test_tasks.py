@@ -122,9 +122,9 @@ def test_a_region_worker_needs_only_the_broker_and_its_key(worker_process):
             worker_process("eu", Region.objects.get().key),
             start_worker(results_app, pool="solo", perform_ping_check=False, shutdown_timeout=20),
         ):
+            wait_until(RegionWorker.objects.exists)
             tasks.dispatch()
-            assert wait_until(Tick.objects.first, 30).vote == "up"
-            wait_until(RegionWorker.objects.exists, 15)
+            assert wait_until(Tick.objects.first).vote == "up"
 
 
 def test_what_is_tried_out_goes_through_a_region_worker_and_is_no_tick(worker_process):
@@ -141,6 +141,7 @@ def test_what_is_tried_out_goes_through_a_region_worker_and_is_no_tick(worker_pr
             worker_process("eu", region.key),
             start_worker(results_app, pool="solo", perform_ping_check=False, shutdown_timeout=20),
         ):
+            wait_until(RegionWorker.objects.exists)
             run = actions.try_out(team_of(user), user, trials, [region])
             seen = wait_until(lambda: (found := progress(run)).over and found, 30)
         assert website.requests[0].headers["x-key"] == "planted"
@@ -213,7 +214,7 @@ def test_two_workers_of_a_region_share_the_load(worker_process):
         ):
             wait_until(lambda: RegionWorker.objects.count() == 2, 30)
             tasks.dispatch()
-            wait_until(Tick.objects.exists, 15)
+            wait_until(Tick.objects.exists)
     assert Tick.objects.filter(monitor=monitor).count() == 1
 
 
