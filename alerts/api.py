@@ -1,43 +1,18 @@
 """/api/v2/channels, policies and deliveries; policies in the wire format of Better Stack, also under /api/v3."""
 
-from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from alerts import api_schema as words
 from alerts import queries, serializers
 from alerts.services import channels, policies
-from monitors.api import MAX_ID, chosen_team
-from uptime.api import Pagination, Throttle
+from monitors.api import chosen_team
+from uptime.api import ResourceView
 
 
-class AlertsView(APIView):
-    throttle_classes = [Throttle]
+class AlertsView(ResourceView):
     schema = words.AlertsSchema()
-    noun = ""
-
-    def all(self, request):
-        raise NotImplementedError
-
-    def found(self, request, id):
-        known = id.isascii() and id.isdigit() and len(id) < 20 and int(id) <= MAX_ID
-        found = self.all(request).filter(pk=int(id)).first() if known else None
-        if found is None:
-            raise Http404(f"Resource type {self.noun} with id = {id} was not found")
-        return found
-
-    def page(self, request, found, write):
-        pagination = Pagination()
-        rows = pagination.paginate_queryset(found.order_by("id"), request)
-        return pagination.get_paginated_response([write(row) for row in rows])
-
-    @staticmethod
-    def checked(body):
-        if body.errors:
-            raise exceptions.ValidationError(body.errors)
-        return body
 
 
 class ChannelView(AlertsView):
@@ -60,7 +35,7 @@ class Channels(ChannelView):
         responses={200: OpenApiResponse(words.many("Channel"), "A page of channels."), **words.COMMON},
     )
     def get(self, request):
-        return self.page(request, self.all(request), serializers.channel)
+        return self.page(request, self.all(request).order_by("id"), serializers.channel)
 
     @extend_schema(
         operation_id="channels_create",
@@ -156,7 +131,7 @@ class Policies(PolicyView):
     )
     def get(self, request):
         policies.ensure_default(request.user.ensure_team())
-        return self.page(request, self.all(request), serializers.policy)
+        return self.page(request, self.all(request).order_by("id"), serializers.policy)
 
     @extend_schema(
         operation_id="policies_create",
@@ -260,7 +235,7 @@ class Deliveries(DeliveryView):
             text = wanted["incident_id"]
             known = text.isascii() and text.isdigit() and len(text) < 19
             found = found.filter(incident=int(text)) if known else found.none()
-        return self.page(request, found, serializers.delivery)
+        return self.page(request, found.order_by("id"), serializers.delivery)
 
 
 class OneDelivery(DeliveryView):

@@ -1,6 +1,5 @@
 """/api/v2/mail-templates: how the mails of one's own team are put."""
 
-from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.response import Response
@@ -28,6 +27,8 @@ class MailTemplates(AlertsView):
 
 
 class OneMailTemplate(AlertsView):
+    noun = "mail_template"
+
     @extend_schema(
         operation_id="mail_templates_read",
         summary="Read a mail template",
@@ -73,10 +74,9 @@ class OneMailTemplate(AlertsView):
         mail_templates.reset(*self.known(request, event))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @staticmethod
-    def known(request, event):
+    def known(self, request, event):
         if event not in MAILS:
-            raise Http404(f"Resource type mail_template with id = {event} was not found")
+            raise self.missing(event)
         return request.user.ensure_team(), event
 
     @staticmethod

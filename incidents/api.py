@@ -6,11 +6,9 @@ What goes in passes the same forms as the pages; whatever a person may not see i
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q
-from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import User
 from incidents import api_schema as words
@@ -20,8 +18,8 @@ from incidents.forms import CommentForm, DeclareForm
 from incidents.handling import Person
 from incidents.models import Incident, TimelineEntry
 from incidents.queries import standing
-from monitors.api import MAX_ID, chosen_team
-from uptime.api import Pagination, Throttle
+from monitors.api import chosen_team
+from uptime.api import Pagination, ResourceView
 
 STATUSES = {each.value for each in Status} - {Status.UNCONFIRMED}
 
@@ -30,19 +28,12 @@ class IncidentPages(Pagination):
     per_page, most = 10, 50
 
 
-class IncidentView(APIView):
-    throttle_classes = [Throttle]
+class IncidentView(ResourceView):
     schema = words.IncidentSchema()
+    noun = "incident"
 
     def all(self, request):
         return Incident.objects.visible_to(request.user).select_related("monitor__state", "team", "acknowledged_by")
-
-    def found(self, request, id):
-        known = id.isascii() and id.isdigit() and len(id) < 20 and int(id) <= MAX_ID
-        incident = self.all(request).filter(pk=int(id)).first() if known else None
-        if incident is None:
-            raise Http404(f"Resource type incident with id = {id} was not found")
-        return incident
 
     def answer(self, request, pk, code=status.HTTP_200_OK):
         return Response({"data": serializers.incident(self.all(request).get(pk=pk))}, status=code)
@@ -76,11 +67,8 @@ class Incidents(IncidentView):
         responses={200: OpenApiResponse(words.many("Incident"), "A page of incidents."), **words.COMMON},
     )
     def get(self, request):
-        pages = IncidentPages()
         found = _filtered(self.all(request), request.query_params).order_by("-started_at", "-id")
-        return pages.get_paginated_response(
-            [serializers.incident(each) for each in pages.paginate_queryset(found, request)]
-        )
+        return self.page(request, found, serializers.incident, IncidentPages)
 
     @extend_schema(
         operation_id="incidents_create",

@@ -1,42 +1,27 @@
 """/api/v2/maintenances: planned times, and one that begins now. In the manner of the rest of the wire."""
 
 from django.db import transaction
-from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import exceptions, status
+from rest_framework import status
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from incidents import api_schema_maintenance as words
 from incidents import maintaining
 from incidents.models import Maintenance
 from incidents.serializers_maintenance import MaintenanceBody, StartBody, maintenance
-from monitors.api import MAX_ID, chosen_team
-from uptime.api import Pagination, Throttle
+from monitors.api import chosen_team
+from uptime.api import ResourceView
 
 
-class MaintenanceView(APIView):
-    throttle_classes = [Throttle]
+class MaintenanceView(ResourceView):
     schema = words.MaintenanceSchema()
+    noun = "maintenance"
 
     def all(self, request):
         return Maintenance.objects.visible_to(request.user).select_related("team").prefetch_related("monitors")
 
-    def found(self, request, id):
-        known = id.isascii() and id.isdigit() and len(id) < 20 and int(id) <= MAX_ID
-        row = self.all(request).filter(pk=int(id)).first() if known else None
-        if row is None:
-            raise Http404(f"Resource type maintenance with id = {id} was not found")
-        return row
-
     def answer(self, request, pk, code=status.HTTP_200_OK):
         return Response({"data": maintenance(self.all(request).get(pk=pk))}, status=code)
-
-    @staticmethod
-    def checked(body):
-        if body.errors:
-            raise exceptions.ValidationError(body.errors)
-        return body
 
 
 class Maintenances(MaintenanceView):
@@ -49,9 +34,7 @@ class Maintenances(MaintenanceView):
         responses={200: OpenApiResponse(words.many("Maintenance"), "A page of maintenance."), **words.COMMON},
     )
     def get(self, request):
-        pages = Pagination()
-        rows = pages.paginate_queryset(self.all(request).order_by("id"), request)
-        return pages.get_paginated_response([maintenance(row) for row in rows])
+        return self.page(request, self.all(request).order_by("id"), maintenance)
 
     @extend_schema(
         operation_id="maintenances_create",

@@ -7,31 +7,26 @@ from contextlib import suppress
 
 from django.db import transaction
 from django.db.models import Prefetch, Q
-from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.models import Team
 from monitors import api_schema as words
-from monitors.api_policy import PolicyChoice
+from monitors.api_policy import body_and_policy
 from monitors.models import Monitor, Region, Schedule
 from monitors.probes.kinds import monitor_kinds
 from monitors.queries_politeness import crowding as crowding_of
 from monitors.serializers import MonitorBody, resource
 from monitors.wire import join_port
 from uptime import actions
-from uptime.api import Pagination, Throttle
-
-MAX_ID = 2**63 - 1
+from uptime.api import ResourceView, as_id
 
 
 def find(user, text):
     """The monitor meant by an id somebody typed; None unless it is theirs. Its regions and state come with it."""
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_ID):
-        return None
-    return _monitors(user).filter(pk=int(text)).first()
+    pk = as_id(text)
+    return None if pk is None else _monitors(user).filter(pk=pk).first()
 
 
 def _monitors(user):
@@ -41,23 +36,12 @@ def _monitors(user):
     )
 
 
-class MonitorView(APIView):
-    throttle_classes = [Throttle]
+class MonitorView(ResourceView):
     schema = words.MonitorSchema()
+    noun = "monitor"
 
-    def found(self, request, id):
-        monitor = find(request.user, id)
-        if monitor is None:
-            raise Http404(f"Resource type monitor with id = {id} was not found")
-        return monitor
-
-    def body(self, request, team, instance=None):
-        """The checked body, and the policy it chooses. Raises ValidationError, keyed by wire names."""
-        body = MonitorBody(request.data, team=team, user=request.user, instance=instance)
-        choice = PolicyChoice(request.data, team)
-        if body.errors or choice.errors:
-            raise exceptions.ValidationError(body.errors | choice.errors)
-        return body, choice
+    def all(self, request):
+        return _monitors(request.user)
 
     def answer(self, request, pk, code=status.HTTP_200_OK):
         """The monitor as it is stored now, with what it will suffer from."""
@@ -77,10 +61,7 @@ class Monitors(MonitorView):
         responses={200: OpenApiResponse(words.MANY, "A page of monitors; none is no error."), **words.COMMON},
     )
     def get(self, request):
-        pagination = Pagination()
-        monitors = _filtered(_monitors(request.user), request.query_params).order_by("id")
-        page = pagination.paginate_queryset(monitors, request)
-        return pagination.get_paginated_response([resource(monitor) for monitor in page])
+        return self.page(request, _filtered(self.all(request), request.query_params).order_by("id"), resource)
 
     @extend_schema(
         operation_id="monitors_create",
@@ -91,7 +72,7 @@ class Monitors(MonitorView):
         responses={201: OpenApiResponse(words.ONE, "Made."), 422: words.INVALID, **words.COMMON},
     )
     def post(self, request):
-        body, choice = self.body(request, chosen_team(request))
+        body, choice = body_and_policy(MonitorBody, request, chosen_team(request))
         with transaction.atomic():
             monitor = body.save()
             choice.give(monitor)
@@ -129,7 +110,7 @@ class OneMonitor(MonitorView):
             # Nobody else changes it while a partial body is completed with what is stored.
             list(Schedule.objects.select_for_update().filter(pk=pk))
             monitor = self.found(request, id)
-            body, choice = self.body(request, monitor.team, monitor)
+            body, choice = body_and_policy(MonitorBody, request, monitor.team, monitor)
             body.save()
             choice.give(monitor)
             if body.paused != monitor.paused:

@@ -1,48 +1,30 @@
 """/api/v2/heartbeats in the wire format of Better Stack: list, create, read, change, delete."""
 
 from django.db import transaction
-from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import exceptions, status
+from rest_framework import status
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from monitors import api_schema_heartbeats as words
-from monitors.api import MAX_ID, chosen_team
-from monitors.api_policy import PolicyChoice
+from monitors.api import chosen_team
+from monitors.api_policy import body_and_policy
 from monitors.judged.heartbeat import KIND
 from monitors.models import Heartbeat, Monitor
 from monitors.serializers_heartbeats import HeartbeatBody, resource
 from uptime import actions
-from uptime.api import Pagination, Throttle
+from uptime.api import ResourceView
 
 
-def _heartbeats(user):
-    found = Monitor.objects.visible_to(user).filter(kind=KIND.name)
-    return found.select_related("state", "team", "heartbeat", "alerting")
-
-
-class HeartbeatView(APIView):
-    throttle_classes = [Throttle]
+class HeartbeatView(ResourceView):
     schema = words.HeartbeatSchema()
+    noun = "heartbeat"
 
-    def found(self, request, id):
-        known = id.isascii() and id.isdigit() and len(id) < 20 and int(id) <= MAX_ID
-        monitor = _heartbeats(request.user).filter(pk=int(id)).first() if known else None
-        if monitor is None:
-            raise Http404(f"Resource type heartbeat with id = {id} was not found")
-        return monitor
-
-    def body(self, request, team, instance=None):
-        """The checked body, and the policy it chooses. Raises ValidationError, keyed by wire names."""
-        body = HeartbeatBody(request.data, team=team, user=request.user, instance=instance)
-        choice = PolicyChoice(request.data, team)
-        if body.errors or choice.errors:
-            raise exceptions.ValidationError(body.errors | choice.errors)
-        return body, choice
+    def all(self, request):
+        found = Monitor.objects.visible_to(request.user).filter(kind=KIND.name)
+        return found.select_related("state", "team", "heartbeat", "alerting")
 
     def answer(self, request, pk, code=status.HTTP_200_OK):
-        return Response({"data": resource(_heartbeats(request.user).get(pk=pk))}, status=code)
+        return Response({"data": resource(self.all(request).get(pk=pk))}, status=code)
 
 
 class Heartbeats(HeartbeatView):
@@ -55,9 +37,7 @@ class Heartbeats(HeartbeatView):
         responses={200: OpenApiResponse(words.MANY, "A page of heartbeats; none is no error."), **words.COMMON},
     )
     def get(self, request):
-        pagination = Pagination()
-        page = pagination.paginate_queryset(_heartbeats(request.user).order_by("id"), request)
-        return pagination.get_paginated_response([resource(monitor) for monitor in page])
+        return self.page(request, self.all(request).order_by("id"), resource)
 
     @extend_schema(
         operation_id="heartbeats_create",
@@ -68,7 +48,7 @@ class Heartbeats(HeartbeatView):
         responses={201: OpenApiResponse(words.ONE, "Made."), 422: words.INVALID, **words.COMMON},
     )
     def post(self, request):
-        body, choice = self.body(request, chosen_team(request))
+        body, choice = body_and_policy(HeartbeatBody, request, chosen_team(request))
         with transaction.atomic():
             monitor = body.save()
             choice.give(monitor)
@@ -107,7 +87,7 @@ class OneHeartbeat(HeartbeatView):
             # Nobody else changes it while a partial body is completed with what is stored.
             list(Heartbeat.objects.select_for_update().filter(pk=pk))
             monitor = self.found(request, id)
-            body, choice = self.body(request, monitor.team, monitor)
+            body, choice = body_and_policy(HeartbeatBody, request, monitor.team, monitor)
             body.save()
             choice.give(monitor)
             if body.paused != monitor.paused:

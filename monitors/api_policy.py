@@ -3,6 +3,8 @@
 Policies belong to an app that knows monitors, so they are found and given by uptime.actions.
 """
 
+from rest_framework import exceptions
+
 from monitors.models import Monitor
 from uptime import actions
 
@@ -29,3 +31,12 @@ class PolicyChoice:
     def give(self, monitor: Monitor) -> None:
         if self.said:
             actions.assign_policy(monitor, self.policy)
+
+
+def body_and_policy(kind, request, team, instance=None):
+    """The checked body, a `kind`, and the policy it chooses. Raises ValidationError, keyed by wire names."""
+    body = kind(request.data, team=team, user=request.user, instance=instance)
+    choice = PolicyChoice(request.data, team)
+    if body.errors or choice.errors:
+        raise exceptions.ValidationError(body.errors | choice.errors)
+    return body, choice

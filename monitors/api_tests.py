@@ -1,26 +1,24 @@
 """/api/v2/tests: try settings out before they are saved, or those of a monitor now, and read what came of it."""
 
-from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from monitors import api_schema as common
 from monitors import api_schema_tests as words
 from monitors import queries_tests
-from monitors.api import MAX_ID, chosen_team, find
+from monitors.api import chosen_team, find
 from monitors.forms_tests import trial
 from monitors.probes.base import Phases
 from monitors.serializers import MonitorBody, iso
 from monitors.services.testruns import TooManyTestsError, Trial
 from uptime import actions
-from uptime.api import Throttle
+from uptime.api import ResourceView, as_id
 
 
-class TestView(APIView):
-    throttle_classes = [Throttle]
+class TestView(ResourceView):
     schema = words.TestSchema()
+    noun = "test"
 
     def answer(self, run, code=status.HTTP_200_OK):
         return Response({"data": resource(queries_tests.progress(run))}, status=code)
@@ -57,10 +55,10 @@ class OneTest(TestView):
         responses={200: OpenApiResponse(words.ONE, "Found."), 404: words.MISSING, **common.COMMON},
     )
     def get(self, request, id):
-        known = id.isascii() and id.isdigit() and len(id) < 20 and int(id) <= MAX_ID
-        run = queries_tests.visible_run(request.user, int(id)) if known else None
+        pk = as_id(id)
+        run = None if pk is None else queries_tests.visible_run(request.user, pk)
         if run is None or run.address:  # a proposal is a page's
-            raise Http404(f"Resource type test with id = {id} was not found")
+            raise self.missing(id)
         return self.answer(run)
 
 

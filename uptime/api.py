@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.cache import cache
+from django.http import Http404
 from django.shortcuts import render
 from django.utils.html import escape
 from django.utils.safestring import mark_safe
@@ -22,8 +23,10 @@ from rest_framework import exceptions, status
 from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
 from rest_framework.views import exception_handler as answer
 
+MAX_ID = 2**63 - 1
 CALLS_PER_MINUTE = 1200  # per person; Better Stack's Terraform provider keeps to 8 a second
 
 
@@ -103,6 +106,43 @@ class Pagination(BasePagination):
     def _link(self, page):
         others = [(k, v) for k, values in self.request.query_params.lists() if k != "page" for v in values]
         return self.request.build_absolute_uri(f"{self.request.path}?{urlencode([*others, ('page', page)])}")
+
+
+def as_id(text):
+    """The id somebody typed; None where it can be none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_ID else None
+
+
+class ResourceView(APIView):
+    """Of one kind of rows, called `noun` in errors: `all` gives those the caller may see, and there are no others."""
+
+    throttle_classes = [Throttle]
+    noun = ""
+
+    def all(self, request):
+        raise NotImplementedError
+
+    def found(self, request, id):
+        pk = as_id(id)
+        row = None if pk is None else self.all(request).filter(pk=pk).first()
+        if row is None:
+            raise self.missing(id)
+        return row
+
+    def missing(self, id):
+        return Http404(f"Resource type {self.noun} with id = {id} was not found")
+
+    @staticmethod
+    def page(request, rows, write, pages=Pagination):
+        """A page of `rows`, each as `write` puts it."""
+        pagination = pages()
+        return pagination.get_paginated_response([write(row) for row in pagination.paginate_queryset(rows, request)])
+
+    @staticmethod
+    def checked(body):
+        if body.errors:
+            raise exceptions.ValidationError(body.errors)
+        return body
 
 
 class TokenScheme(SimpleJWTScheme):
