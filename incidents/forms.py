@@ -12,6 +12,16 @@ class PlainForm(forms.Form):
     use_required_attribute = False
 
 
+class AboutForm(PlainForm):
+    """What may be about a monitor of `team`: its form has a field `monitor`."""
+
+    def __init__(self, data=None, *, team, **more):
+        super().__init__(data, **more)
+        monitor = self.fields["monitor"]
+        assert isinstance(monitor, forms.ModelChoiceField)  # noqa: S101
+        monitor.queryset = Monitor.objects.alive().filter(team=team).order_by("name")
+
+
 class CommentForm(PlainForm):
     text = forms.CharField(
         label="Comment",
@@ -31,7 +41,7 @@ class PostmortemForm(PlainForm):
     )
 
 
-class DeclareForm(PlainForm):
+class DeclareForm(AboutForm):
     """A new manual incident of `team`."""
 
     summary = forms.CharField(
@@ -58,9 +68,3 @@ class DeclareForm(PlainForm):
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text="The first entry of its timeline.",
     )
-
-    def __init__(self, data=None, *, team, **more):
-        super().__init__(data, **more)
-        monitor = self.fields["monitor"]
-        assert isinstance(monitor, forms.ModelChoiceField)  # noqa: S101
-        monitor.queryset = Monitor.objects.alive().filter(team=team).order_by("name")

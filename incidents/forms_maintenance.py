@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from incidents import maintaining
 from incidents.domain import maintenance as rules
+from incidents.forms import AboutForm
 from incidents.models import Maintenance
 from monitors.models import Monitor
 from uptime.lib import durations
@@ -117,10 +118,8 @@ class MaintenanceForm(forms.Form):
         return row
 
 
-class LinkForm(forms.Form):
+class LinkForm(AboutForm):
     """A signed address by which a script starts maintenance, of one monitor of `team` or of all."""
-
-    use_required_attribute = False
 
     name = forms.CharField(
         label="Who uses it",
@@ -135,8 +134,3 @@ class LinkForm(forms.Form):
         empty_label="All monitors of the team",
         error_messages={"invalid_choice": "Choose one of your team’s monitors."},
     )
-
-    def __init__(self, data=None, *, team):
-        super().__init__(data)
-        field: Any = self.fields["monitor"]
-        field.queryset = Monitor.objects.alive().filter(team=team).order_by("name")

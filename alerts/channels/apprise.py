@@ -24,7 +24,7 @@ from alerts.channels.base import ChannelKind, Event, Message, Permanent, Receipt
 from alerts.channels.fields import SecretField
 from alerts.channels.saying import body, cut, heading, links
 from alerts.transport import Transport
-from monitors.masks import MASK, masked
+from monitors.masks import masked
 from monitors.probes.options import OptionsForm
 
 DEADLINE_S = 15  # for all of it, loading Apprise included
@@ -41,29 +41,12 @@ _STATUS = re.compile(r"(?:: (?P<words>[^:]*?),? )?error=(?P<status>\d{3})")
 _turns = BoundedSemaphore(AT_ONCE)
 
 
-class AddressField(SecretField):
-    """An address of Apprise, of a service that is offered. What comes back masked stays as it is."""
-
-    def __init__(self, **more: Any) -> None:
-        super().__init__(**more)
-        self.widget.attrs["inputmode"] = "url"
-
-    def clean(self, value: Any) -> str:
-        text: str = super().clean(value).strip()
-        if not text or text.startswith(MASK):
-            return text
-        try:
-            read(text)
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
-        return text
-
-
 class AppriseOptions(OptionsForm):
     section = "Where to send"
 
-    url = AddressField(
+    url = SecretField(
         label="Address",
+        check=read,
         max_length=1000,
         help_text="Such as gotifys://push.example.com/TOKEN. Stored encrypted. The services are listed below.",
     )

@@ -1,5 +1,6 @@
 """Form fields that several kinds of channels share."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -13,14 +14,25 @@ from uptime.lib.net import Guard, UrlError, check_url
 
 
 class SecretField(TextField):
-    """Text that is stored encrypted and never shown again but for its last four characters."""
+    """Text that is stored encrypted and never shown again but for its last four characters. `check` raises ValueError
+    with a sentence where it cannot be right; what comes back masked stays as it is."""
 
     widget = forms.TextInput
 
-    def __init__(self, **more: Any) -> None:
+    def __init__(self, *, check: Callable[[str], object] | None = None, **more: Any) -> None:
         more.setdefault("max_length", 2000)
         super().__init__(**more)
+        self.check = check
         self.widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value).strip()
+        if self.check and text and not text.startswith(MASK):
+            try:
+                self.check(text)
+            except ValueError as error:
+                raise ValidationError(str(error)) from error
+        return text
 
 
 class UrlField(TextField):

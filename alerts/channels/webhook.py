@@ -18,7 +18,6 @@ from alerts.channels.base import ChannelKind, Message, Permanent, Receipt, Rende
 from alerts.channels.fields import SecretField, UrlField
 from alerts.channels.wording import VARIABLES, TemplateError, check, iso, values
 from alerts.transport import Answer, Transport
-from monitors.masks import MASK
 from monitors.probes.options import HeadersField, OptionsForm, TextField
 
 METHODS = ["POST", "PUT", "PATCH", "GET"]
@@ -39,17 +38,6 @@ def secret_bytes(text: str) -> bytes:
     if not 24 <= len(raw) <= 64:
         raise ValueError(f"A signing secret holds 24 to 64 bytes; this one holds {len(raw)}.")
     return raw
-
-
-class SigningField(SecretField):
-    def clean(self, value: Any) -> str:
-        text: str = super().clean(value).strip()
-        if text and not text.startswith(MASK):
-            try:
-                secret_bytes(text)
-            except ValueError as error:
-                raise ValidationError(str(error)) from error
-        return text
 
 
 class TemplateField(TextField):
@@ -93,12 +81,14 @@ class WebhookOptions(OptionsForm):
         max_length=20_000,
         help_text='JSON with $VARIABLES, such as {"text": "$TITLE"}. Empty: everything there is to say.',
     )
-    signing_secret = SigningField(
+    signing_secret = SecretField(
+        check=secret_bytes,
         label="Signing secret",
         required=False,
         help_text="Copy it to the receiver now: it is not shown again. Messages are signed as Standard Webhooks.",
     )
-    old_signing_secret = SigningField(
+    old_signing_secret = SecretField(
+        check=secret_bytes,
         label="Former signing secret",
         required=False,
         help_text="While the receiver changes to the new one, messages are signed with both. Empty it afterwards.",

@@ -26,7 +26,7 @@ from alerts.channels.base import (
     Temporary,
     Values,
 )
-from alerts.channels.saying import ACKNOWLEDGE, body, cut, dumped, heading, json_octets, level, octets, taken
+from alerts.channels.saying import ACKNOWLEDGE, body, cut, dumped, heading, json_octets, level, taken
 from alerts.transport import Answer, Transport
 from monitors.probes.options import OptionsForm
 from uptime.lib import webpush
@@ -175,7 +175,7 @@ def document(message: Message, options: Values) -> dict[str, Any]:
         action = {"action": "acknowledge", "title": ACKNOWLEDGE, "navigate": message.acknowledge_url}
         shown["actions"] = [action]
     said = {"web_push": 8030, "notification": shown}
-    room = LIMIT - octets(compact(said).decode())
+    room = LIMIT - len(compact(said))
     shown["body"] = cut(body(message), max(0, min(TEXT, room)), size=json_octets)
     return said
 

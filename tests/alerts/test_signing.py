@@ -9,24 +9,9 @@ import pytest
 
 from alerts.channels.webhook import new_secret, secret_bytes
 from alerts.models import Channel
-from tests.factories import make_channel, make_user, team_of
-from tests.servers import Target
+from tests.factories import make_channel
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def team(client, settings):
-    settings.ALLOW_PRIVATE_TARGETS = True
-    user = make_user("alice", email="alice@example.com")
-    client.force_login(user)
-    return team_of(user)
-
-
-@pytest.fixture
-def sink():
-    with Target() as target:
-        yield target
 
 
 def verifies(secret, seen):

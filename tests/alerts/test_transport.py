@@ -14,12 +14,6 @@ from uptime.lib.net import Guard
 OPEN, SHUT = Guard(allow_private=True), Guard()
 
 
-@pytest.fixture
-def sink():
-    with Target() as target:
-        yield target
-
-
 def test_an_answer_is_handed_over_whatever_its_status(sink):
     sink.does(answer(429, '{"slow": true}', Retry_After="17"))
     with Transport(OPEN) as way:

@@ -4,8 +4,7 @@ import pytest
 
 from alerts.channels.base import KINDS
 from alerts.models import Channel, Delivery
-from tests.factories import make_user, team_of
-from tests.servers import Target, answer
+from tests.servers import answer
 
 pytestmark = pytest.mark.django_db
 TOKEN = "123456789:AAbbCCddEEffGGhhIIjjKKllMMnnOOppQQr"
@@ -20,20 +19,6 @@ TYPED = [  # {} is where a local server listens
     ("pushover", {**PUSHOVER, "emergency": "on"}, None),
     ("apprise", {"url": "pbul://o.abcdefghijklmnopqrst-SECRET-1234"}, None),
 ]
-
-
-@pytest.fixture
-def team(client, settings):
-    settings.ALLOW_PRIVATE_TARGETS = True
-    user = make_user("alice", email="alice@example.com")
-    client.force_login(user)
-    return team_of(user)
-
-
-@pytest.fixture
-def sink():
-    with Target() as target:
-        yield target
 
 
 def add(client, name, typed, sink) -> Channel:

@@ -11,16 +11,10 @@ from alerts.channels.base import KINDS, Event, Permanent, Temporary
 from alerts.channels.webhook import VARIABLES, WebhookOptions, new_secret, secret_bytes, signed, values
 from alerts.transport import Transport
 from tests.alerts.channels.messages import NOON, make_message, make_subject
-from tests.servers import Target, answer, redirect
+from tests.servers import answer, redirect
 from uptime.lib.net import Guard
 
 KIND = KINDS.get("webhook")
-
-
-@pytest.fixture
-def sink():
-    with Target() as target:
-        yield target
 
 
 def send(sink, message=None, **options):

@@ -30,12 +30,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sink():
-    with Target() as target:
-        yield target
-
-
-@pytest.fixture
 def monitor():
     return make_owned()
 
