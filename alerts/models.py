@@ -6,20 +6,19 @@ from functools import cached_property
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import OwnedQuerySet, Team, User
 from alerts.channels import mailtext
 from alerts.channels.base import KINDS, Event, Wording
 from alerts.domain import escalation
 from alerts.domain.escalation import Severity, Whom, WhomKind
-from alerts.models_push import Browser, PushKey
+from alerts.models_push import Browser, PushKey  # noqa: F401 - defined beside this file, and found here
 from incidents.models import Incident, Notice, Transition
 from monitors.models import Monitor
 from uptime.lib.fields import EncryptedJSONField
 
 SEVERITIES = [(Severity.LOW, "Low"), (Severity.HIGH, "High"), (Severity.CRITICAL, "Critical")]
-__all__ = ["Browser", "PushKey"]  # defined beside this file
 MAILS = {  # what a mail template is called, by what the mail is about
     Event.DOWN: "Outage",
     Event.REMINDER: "Reminder",
@@ -34,6 +33,9 @@ DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 
 def all_severities():
     return [severity.value for severity in Severity]
+
+
+FAILING = Q(last_failed_at__gt=F("last_ok_at")) | Q(last_failed_at__isnull=False, last_ok_at=None)  # Channel.failing
 
 
 class ChannelQuerySet(OwnedQuerySet):

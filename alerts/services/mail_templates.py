@@ -4,8 +4,8 @@ import logging
 from datetime import datetime
 
 from django.db import Error
-from django.urls import reverse
 
+from alerts import messages
 from alerts.channels import mailtext
 from alerts.channels.base import Wording
 from alerts.models import Delivery, MailTemplate
@@ -42,13 +42,13 @@ def report(delivery: Delivery, problem: str, now: datetime) -> None:
         if template is None:
             return
         MailTemplate.objects.filter(pk=template.pk).update(problem=problem[:500])
-        page = reverse("alerts:mail_template", args=[template.event])
+        page = messages.link("alerts:mail_template", template.event)
         tell_owners(
             delivery.team_id,
             key=f"template:{template.pk}:{template.updated_at.timestamp():.0f}",
             why="A mail template could not be used",
             note=f"The mail template “{template.label}” does not work\n{problem} Mails are sent in the usual words "
-            f"until it is put right, under Alerts, Mail templates ({page}).",
+            f"until it is put right: {page}",
             now=now,
         )
     except Error:

@@ -103,7 +103,9 @@ def _member(item: Any) -> dict[str, Any]:
 class Options(OptionsForm):
     section = "When it counts as up"
 
-    members = MembersField(label="Monitors")
+    members = MembersField(
+        label="Monitors", help_text="Those it is made of, each with a weight where the rule asks for a share of it."
+    )
     rule = forms.ChoiceField(
         label="Up while",
         choices=[

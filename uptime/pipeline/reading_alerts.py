@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, F, Max, Min, Q
 
-from alerts.models import Channel, Delivery, Status
+from alerts.models import FAILING, Channel, Delivery, Status
 from incidents.models import Notice, Transition
 from monitors.models import Heartbeat, IngestGap, Ping
 from monitors.services.heartbeats import SETTLE
@@ -75,13 +75,10 @@ def messages(now: datetime) -> Messages:
         retrying=Count("pk", filter=Q(status=Status.FAILED)),
     )
     dead = Delivery.objects.dead().filter(finished_at__gt=now - A_DAY)
-    failing = Q(enabled=True) & (
-        Q(last_failed_at__gt=F("last_ok_at")) | Q(last_failed_at__isnull=False, last_ok_at=None)
-    )
     channels = Channel.objects.aggregate(
         switched_off=Count("pk", filter=Q(enabled=False, disabled_at__isnull=False)),
         switched_off_lately=Count("pk", filter=Q(enabled=False, disabled_at__gt=now - A_DAY)),
-        failing=Count("pk", filter=failing),
+        failing=Count("pk", filter=Q(enabled=True) & FAILING),
         last_sent=Max("last_ok_at"),
     )
     newest = dead.order_by("-finished_at").values_list("answer", flat=True).first()
