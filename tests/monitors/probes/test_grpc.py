@@ -1,11 +1,13 @@
 """The kind grpc, against a server that speaks just enough HTTP/2 (RFC 9113)."""
 
+import socket
+
 import pytest
 
 from monitors.domain.verdict import Vote
 from monitors.probes.grpc import KIND, PATH, Options
 from monitors.probes.reasons import Reason
-from tests.servers import Server, answer, silent
+from tests.servers import Server, silent
 from tests.servers import Target as Website
 from uptime.lib.net import UrlError
 
@@ -102,10 +104,17 @@ def test_whatever_is_not_serving_is_down_and_explained(prober, handle, reason, d
     assert detail in outcome.detail
 
 
+def speaks_http1(server, connection):
+    """Ends in order: to close with the call unread is a reset, which may be noticed before the answer."""
+    connection.makefile("rb").read(len(PREFACE))
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    connection.shutdown(socket.SHUT_WR)
+    server.over.wait()
+
+
 def test_a_website_is_no_grpc(prober):
-    with Website() as website:
-        website.does(answer(200))
-        outcome = prober.probe(website.url, kind="grpc")
+    with Server(speaks_http1) as server:
+        outcome = probe(prober, server)
     assert (outcome.vote, outcome.reason) == (Vote.DOWN, Reason.PROTOCOL_ERROR)
 
 
