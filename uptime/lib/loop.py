@@ -10,7 +10,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 BEAT_S = 0.25  # how often the loop looks at its own punctuality when nothing else is due
 LAG_MEMORY = 0.9  # a bad moment is half forgotten after seven timers
+FEW = 200  # cancelled timers that are not worth looking for
 
 Callback = Callable[[], None]
 OnReady = Callable[[int, int], None]  # (file descriptor, READ | WRITE)
@@ -26,13 +27,16 @@ OnReady = Callable[[int, int], None]  # (file descriptor, READ | WRITE)
 class Timer:
     """A moment to come. `cancel` is safe at any time, also when it is past."""
 
-    __slots__ = ("callback",)
+    __slots__ = ("_loop", "callback")
 
-    def __init__(self, callback: Callback) -> None:
+    def __init__(self, loop: "Loop", callback: Callback) -> None:
+        self._loop = loop
         self.callback: Callback | None = callback
 
     def cancel(self) -> None:
-        self.callback = None
+        if self.callback is not None:
+            self.callback = None
+            self._loop.forgets_one()
 
 
 class Loop:
@@ -43,6 +47,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._watched: dict[int, int] = {}
         self._timers: list[tuple[float, int, Timer]] = []
+        self._cancelled = 0  # of these
         self._order = count()
         self._soon: deque[Callback] = deque()
         self._ears, self._mouth = socket.socketpair()
@@ -68,9 +73,17 @@ class Loop:
             self._selector.unregister(fd)
 
     def at(self, when: float, callback: Callback) -> Timer:
-        timer = Timer(callback)
+        timer = Timer(self, callback)
         heappush(self._timers, (when, next(self._order), timer))
         return timer
+
+    def forgets_one(self) -> None:
+        """A timer was cancelled. Nearly all are, long before their moment: they must not pile up until then."""
+        self._cancelled += 1
+        if self._cancelled > max(FEW, len(self._timers) // 2):
+            self._timers = [each for each in self._timers if each[2].callback is not None]
+            heapify(self._timers)
+            self._cancelled = 0
 
     def soon(self, callback: Callback) -> None:
         """After what is going on now, before waiting again."""
@@ -118,9 +131,12 @@ class Loop:
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             when, _, timer = heappop(self._timers)
-            if timer.callback is not None:
+            callback, timer.callback = timer.callback, None
+            if callback is None:
+                self._cancelled -= 1
+            else:
                 self._lag_s = max(now - when, self._lag_s * LAG_MEMORY)
-                self._call(timer.callback)
+                self._call(callback)
 
     def _run_soon(self) -> None:
         for _ in range(len(self._soon)):  # what they add waits for the next round: sockets are not starved

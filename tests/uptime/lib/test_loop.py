@@ -1,3 +1,4 @@
+import gc
 import logging
 import socket
 import threading
@@ -6,7 +7,7 @@ import time
 import pytest
 
 from tests.helpers import wait_until
-from uptime.lib.loop import READ, Loop
+from uptime.lib.loop import READ, Loop, Timer
 
 
 @pytest.fixture
@@ -44,6 +45,22 @@ def test_a_cancelled_timer_does_not_run(loop):
     loop.post(plan)
     wait_until(lambda: seen)
     assert seen == ["kept"]
+
+
+def test_cancelled_timers_do_not_pile_up_until_their_moment(loop):
+    """Every check has one for its deadline: at 2,000 checks a second that would be tens of thousands."""
+    seen = []
+
+    def plan():
+        kept = [loop.at(time.monotonic() + 0.05, lambda: seen.append(1)) for _ in range(3)]
+        for _ in range(10_000):
+            loop.at(time.monotonic() + 600, lambda: None).cancel()
+        kept[0].cancel()
+        kept[0].cancel()
+
+    loop.post(plan)
+    wait_until(lambda: len(seen) == 2)
+    assert sum(isinstance(each, Timer) for each in gc.get_objects()) < 1000
 
 
 def test_every_post_of_many_threads_is_heard(loop):
