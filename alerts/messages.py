@@ -40,7 +40,7 @@ def compose(delivery: Delivery, now: datetime) -> Message:
         at=delivery.due_at,
         facts=_facts(delivery, incident, zone) if incident else (),
         subject=subject(incident) if incident else None,
-        first=incident is None or not heard_before(delivery),
+        first=incident is None or not delivery.heard_before,
         lines=lines,
         acknowledge_url=_acknowledge_url(delivery, incident),
         settings_url=link("alerts:channels"),
@@ -80,12 +80,6 @@ def subject(incident: Incident) -> Subject:
         acknowledged_by=incident.acknowledger,
         monitor_id=incident.monitor_id,
     )
-
-
-def heard_before(delivery: Delivery) -> bool:
-    """Whether its channel has heard of the incident already."""
-    told = Delivery.objects.told().filter(incident=delivery.incident_id, channel=delivery.channel_id)
-    return told.exclude(pk=delivery.pk).exists()
 
 
 def link(name: str, *args: object) -> str:
@@ -139,9 +133,9 @@ def _recovered(delivery: Delivery, incident: Incident, zone: ZoneInfo) -> tuple[
     span = f"from {moment_words(incident.started_at, zone)} to {moment_words(ended, zone)}"
     name, cause = incident.title, incident.summary.rstrip(".")
     if incident.flapping_since:
-        title = f"{name} is up again" if heard_before(delivery) else f"{name} was flapping for {length}"
+        title = f"{name} is up again" if delivery.heard_before else f"{name} was flapping for {length}"
         return title, f"{delivery.note or 'It is steady.'} It was flapping {span}: {cause}."
-    if heard_before(delivery):
+    if delivery.heard_before:
         return f"{name} is up again", f"It was down for {length}, {span}: {cause}."
     return f"{name} was down for {length}", f"It was down {span}: {cause}. It is up again."
 

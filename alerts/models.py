@@ -387,3 +387,9 @@ class Delivery(models.Model):
     def about(self):
         """The kind of its channel; None where there is no such kind any more."""
         return KINDS.get(self.channel_kind) if self.channel_kind in KINDS else None
+
+    @cached_property
+    def heard_before(self):
+        """Whether its channel has heard of the incident already; read along with those that are about to be sent."""
+        told = Delivery.objects.told().filter(incident=self.incident_id, channel=self.channel_id)
+        return told.exclude(pk=self.pk).exists()

@@ -26,7 +26,7 @@ from alerts.services import policies
 from incidents import services as incidents
 from monitors.domain.verdict import Status
 from monitors.models import Monitor, Region, State
-from monitors.services.changes import move
+from monitors.services.changes import Shifts, move
 
 OTHERS_EVERY_S = 86_400
 PER_MESSAGE = 20  # that go down in one transaction, as many as a results worker may find in one message
@@ -57,12 +57,15 @@ def fall(within: float) -> None:
 @transaction.atomic
 def _fall(monitors: list[Monitor]) -> None:
     now, why, changes = timezone.now(), {"cause": "status", "sentence": "Answered 500."}, []
-    states = State.objects.select_for_update().in_bulk([each.pk for each in monitors])
+    states, shifts = State.objects.select_for_update().in_bulk([each.pk for each in monitors]), Shifts()
     for monitor in monitors:
         state = states[monitor.pk]
-        changes.append(move(monitor, state, Status.DOWN, now, why=why))
+        changes.append(move(monitor, state, Status.DOWN, now, shifts=shifts, why=why))
         state.verdict = Status.DOWN
-        state.save(update_fields=["status", "since", "verdict"])
+    shifts.write()
+    State.objects.bulk_create(
+        states.values(), update_conflicts=True, unique_fields=["monitor"], update_fields=["status", "since", "verdict"]
+    )
     incidents.apply(changes)
 
 

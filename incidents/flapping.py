@@ -4,6 +4,7 @@ lasts through every bounce, and ends, or goes on as an ordinary one, when the mo
 The rules are monitors.domain.flapping. Each verb runs in the transaction that changed the monitor.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.conf import settings
@@ -40,12 +41,16 @@ def bounce(change: StatusChange) -> None:
     _open_outage(change).update(changes=F("changes") + 1)
 
 
-def catch_up(change: StatusChange) -> None:
+def catch_up(changes: Iterable[StatusChange]) -> None:
     """What had been steady for long enough when it changed once more is settled first, however late we are."""
-    if change.silent or change.after not in WORDS or change.course is Course.FLAPPING:
-        return
-    incident = _open_outage(change).filter(flapping_since__isnull=False, settled_at=None).first()
-    if incident:
+    turns = {
+        each.monitor.pk: each
+        for each in changes
+        if not each.silent and each.after in WORDS and each.course is not Course.FLAPPING
+    }
+    flapped = Incident.objects.open().filter(kind=Incident.Kind.OUTAGE, flapping_since__isnull=False, settled_at=None)
+    for incident in flapped.filter(monitor__in=list(turns)) if turns else ():
+        change = turns[incident.monitor_id]
         was = Status.UP if change.after == Status.DOWN else Status.DOWN
         _write(incident, Settled(change.monitor, was, _last_change(incident), ""), change.decided_at)
 

@@ -92,9 +92,9 @@ def reopen(incident: Incident, who: Person) -> None:
 
 @transaction.atomic
 def comment(incident: Incident, who: Person, text: str) -> TimelineEntry:
-    entry = note(incident, timezone.now(), TimelineEntry.Kind.COMMENT, text, who=who.name)
+    line = note(incident, timezone.now(), TimelineEntry.Kind.COMMENT, text, who=who.name)
     _redraw(incident)
-    return entry
+    return line
 
 
 @transaction.atomic
@@ -152,9 +152,16 @@ def refusal(incident: Incident, act: Act) -> str:
     )
 
 
+def entry(incident: Incident, at: datetime, kind: TimelineEntry.Kind, text: str = "", who: str = "") -> TimelineEntry:
+    """One line of the timeline, not written yet."""
+    return TimelineEntry(incident=incident, at=at, kind=kind, text=text, who=who[:150])
+
+
 def note(incident: Incident, at: datetime, kind: TimelineEntry.Kind, text: str = "", who: str = "") -> TimelineEntry:
     """Write one line of the timeline."""
-    return TimelineEntry.objects.create(incident=incident, at=at, kind=kind, text=text, who=who[:150])
+    line = entry(incident, at, kind, text, who)
+    line.save()
+    return line
 
 
 def _claim(incident: Incident, act: Act) -> None:

@@ -1,12 +1,15 @@
 """Writing down what happened: the outbox row of every transition, and the incident it opens or resolves."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from incidents import brake, expiry, flapping
-from incidents.handling import note
+from incidents.handling import entry
 from incidents.models import Incident, TimelineEntry, Transition
 from monitors.domain.flapping import Course
 from monitors.domain.verdict import Status
@@ -26,19 +29,34 @@ def apply(changes: Iterable[StatusChange]) -> None:
         return
     changes += groups.follow(changes)
     names = dict(Region.objects.values_list("pk", "name"))
+    for wave in _waves(changes):
+        _write(wave, names)
+    _brake(changes)
+
+
+def _waves(changes: Iterable[StatusChange]) -> Iterator[list[StatusChange]]:
+    """The changes in their order, in lists in which no monitor comes twice: each is written with a few statements."""
+    wave: list[StatusChange] = []
     for change in changes:
-        flapping.catch_up(change)
-        transition, fresh = _outbox_row(change)
-        if change.course is Course.FLAPPING:
-            if fresh:
-                flapping.bounce(change)
-        elif change.after == Status.DOWN:
-            _open(change, transition, names)
-        elif change.after in ENDINGS:
-            _resolve(change)
+        if any(each.monitor.pk == change.monitor.pk for each in wave):
+            yield wave
+            wave = []
+        wave.append(change)
+    yield wave
+
+
+def _write(wave: list[StatusChange], names: dict[int, str]) -> None:
+    flapping.catch_up(wave)
+    fresh = _outbox_rows(wave)
+    told = [each for each in wave if each.course is not Course.FLAPPING]
+    for change in wave:
+        if change.course is Course.FLAPPING and change.monitor.pk in fresh:
+            flapping.bounce(change)
+    _open([each for each in told if each.after == Status.DOWN], names)
+    _resolve([each for each in told if each.after in ENDINGS])
+    for change in wave:
         if change.after == Status.PAUSED:
             expiry.end(change.monitor, change.decided_at)
-    _brake(changes)
 
 
 def _brake(changes: list[StatusChange]) -> None:
@@ -50,61 +68,111 @@ def _brake(changes: list[StatusChange]) -> None:
         brake.hold_recoveries([each.monitor.pk for each in changes if each.after == Status.UP], timezone.now())
 
 
-def _outbox_row(change: StatusChange) -> tuple[Transition, bool]:
-    """The row, and whether it was not there yet."""
-    return Transition.objects.get_or_create(
-        monitor=change.monitor,
-        at=change.at,
-        to_status=change.after,
-        defaults={
-            "from_status": change.before,
-            "decided_at": change.decided_at,
-            "silent": change.silent,
-            "flapping": change.course is Course.FLAPPING,
-            "why": dict(change.why),
-            "config_version": change.monitor.config_version,
-        },
+def _outbox_rows(wave: Sequence[StatusChange]) -> set[int]:
+    """Write the rows that are not there yet; returns the monitors whose was not."""
+    there = Transition.objects.filter(monitor__in=[each.monitor.pk for each in wave], at__in=[each.at for each in wave])
+    known = set(there.values_list("monitor_id", "at", "to_status"))
+    missing = [each for each in wave if (each.monitor.pk, each.at, each.after) not in known]
+    Transition.objects.bulk_create(
+        Transition(
+            monitor=change.monitor,
+            at=change.at,
+            to_status=change.after,
+            from_status=change.before,
+            decided_at=change.decided_at,
+            silent=change.silent,
+            flapping=change.course is Course.FLAPPING,
+            why=dict(change.why),
+            config_version=change.monitor.config_version,
+        )
+        for change in missing
     )
+    return {each.monitor.pk for each in missing}
 
 
-def _open(change: StatusChange, transition: Transition, names: dict[int, str]) -> None:
-    why = change.why
-    saw_it = [int(region) for region, vote in why.get("votes", {}).items() if vote == "down"]
-    told = {int(region): tuple(reason) for region, reason in why.get("reasons", {}).items() if int(region) in saw_it}
+def _open(falls: Sequence[StatusChange], names: dict[int, str]) -> None:
+    if not falls:
+        return
+    there, opened = _opened(falls, names)
+    TimelineEntry.objects.bulk_create(
+        entry(opened[each.monitor.pk], each.decided_at, TimelineEntry.Kind.OPENED, _sentence(each.why, names))
+        for each in falls
+        if each.monitor.pk in opened
+    )
+    for change in falls:
+        if change.course is Course.BEGINS:
+            flapping.begin((there | opened)[change.monitor.pk], change)
+
+
+def _opened(falls: Sequence[StatusChange], names: dict[int, str]) -> tuple[dict[int, Incident], dict[int, Incident]]:
+    """The open outages of these monitors: those there were, and those that begin now."""
+    there = {each.monitor_id: each for each in _outages(falls) if each.monitor_id}
+    new = {each.monitor.pk: _incident(each, names) for each in falls if each.monitor.pk not in there}
+    try:
+        with transaction.atomic():
+            Incident.objects.bulk_create(new.values())
+    except IntegrityError:
+        if _outages(falls).count() == len(there):
+            raise
+        return _opened(falls, names)  # somebody has reopened one meanwhile, which is visible now
+    return there, new
+
+
+def _outages(changes: Iterable[StatusChange]) -> QuerySet[Incident]:
+    monitors = [each.monitor.pk for each in changes]
+    return Incident.objects.open().filter(monitor__in=monitors, kind=Incident.Kind.OUTAGE)
+
+
+def _incident(change: StatusChange, names: dict[int, str]) -> Incident:
+    why, told = change.why, _told(change.why)
     cause, detail = (
         Counter(told.values()).most_common(1)[0][0] if told else (why.get("cause", ""), why.get("sentence", ""))
     )
-    incident, made = Incident.objects.get_or_create(
+    return Incident(
         monitor=change.monitor,
         kind=Incident.Kind.OUTAGE,
-        resolved_at=None,
-        defaults={
-            "team_id": change.monitor.team_id,
-            "started_at": change.at,
-            "cause": cause,
-            "summary": detail or (reason_label(cause) if cause else "It failed its checks"),
-            "regions": [names.get(region, "a removed region") for region in saw_it],
-            "votes": transition.why,
-        },
+        team_id=change.monitor.team_id,
+        started_at=change.at,
+        cause=cause,
+        summary=detail or (reason_label(cause) if cause else "It failed its checks"),
+        regions=[names.get(region, "a removed region") for region in _saw_it(why)],
+        votes=dict(why),
     )
-    if made:
-        note(incident, change.decided_at, TimelineEntry.Kind.OPENED, _sentence(why, names, told))
-    if change.course is Course.BEGINS:
-        flapping.begin(incident, change)
 
 
-def _sentence(why, names, told) -> str:
-    seen = {region: (detail or reason_label(cause)).rstrip(".") for region, (cause, detail) in told.items()}
+def _saw_it(why: Mapping[str, Any]) -> list[int]:
+    """The regions that saw it down."""
+    return [int(region) for region, vote in why.get("votes", {}).items() if vote == "down"]
+
+
+def _told(why: Mapping[str, Any]) -> dict[int, tuple[str, str]]:
+    """Cause and detail, by each of these regions that gave them."""
+    saw_it = _saw_it(why)
+    return {
+        int(region): (cause, detail)
+        for region, (cause, detail) in why.get("reasons", {}).items()
+        if int(region) in saw_it
+    }
+
+
+def _sentence(why: Mapping[str, Any], names: dict[int, str]) -> str:
+    seen = {region: (detail or reason_label(cause)).rstrip(".") for region, (cause, detail) in _told(why).items()}
     return explain(why, names, seen)
 
 
-def _resolve(change: StatusChange) -> None:
-    outages = Incident.objects.open().filter(monitor=change.monitor, kind=Incident.Kind.OUTAGE)
-    incident = outages.select_for_update().first()  # somebody may be acknowledging it
-    if incident is None:
+def _resolve(endings: Sequence[StatusChange]) -> None:
+    if not endings:
         return
-    ending = Incident.Resolution.DELETED if change.monitor.deleted_at else ENDINGS[change.after]
-    begun = incident.reopened_at or incident.started_at
-    incident.resolved_at, incident.resolution = max(change.at, begun), ending
-    incident.save(update_fields=["resolved_at", "resolution"])
-    note(incident, change.decided_at, TimelineEntry.Kind.RESOLVED, ending.label)
+    # Locked: somebody may be acknowledging it.
+    outages = {each.monitor_id: each for each in _outages(endings).order_by("pk").select_for_update()}
+    lines = []
+    for change in endings:
+        incident = outages.get(change.monitor.pk)
+        if incident is None:
+            continue
+        ending = Incident.Resolution.DELETED if change.monitor.deleted_at else ENDINGS[change.after]
+        begun = incident.reopened_at or incident.started_at
+        incident.resolved_at, incident.resolution = max(change.at, begun), ending
+        incident.save(update_fields=["resolved_at", "resolution"])
+        lines.append(entry(incident, change.decided_at, TimelineEntry.Kind.RESOLVED, ending.label))
+    TimelineEntry.objects.bulk_create(lines)

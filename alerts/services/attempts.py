@@ -7,10 +7,12 @@ locked while a provider takes its time.
 import logging
 import random
 import time
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import Error, connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
@@ -24,17 +26,32 @@ from monitors import live
 from uptime.lib.net import Guard
 
 INSIST_S, AGAIN_S = 45.0, 1.0  # until the lease has nearly run out
+WELL_FOR = timedelta(seconds=10)  # a channel of which this is known need not be told with every message
 logger = logging.getLogger(__name__)
 Outcome = Receipt | Temporary | Permanent
 
 
-def attempt(pk: int) -> Delivery:
-    """Send a delivery that was claimed, and write down what came of it."""
-    delivery = _load(pk)
+def load(ids: Sequence[int]) -> list[Delivery]:
+    """Deliveries that were claimed, in the same order and with all that sending them takes: read at once, which costs
+    far less than each by itself."""
+    related = ("team", "channel__member", "incident__monitor", "incident__acknowledged_by")
+    told = Delivery.objects.told().filter(incident=OuterRef("incident"), channel=OuterRef("channel"))
+    rows = Delivery.objects.select_related(*related).annotate(heard=Exists(told.exclude(pk=OuterRef("pk"))))
+    found = rows.in_bulk(ids)
+    for delivery in found.values():
+        delivery.heard_before = delivery.heard
+    return [found[pk] for pk in ids if pk in found]
+
+
+def attempt(delivery: Delivery, let_go: Callable[[], None]) -> Delivery:
+    """Send a delivery as it was loaded, and write down what came of it.
+
+    `let_go` is called before the provider, who may take long: nobody may hold a connection to the database meanwhile,
+    as there are fewer of those than messages under way."""
     needless = _needless(delivery)
     if needless:
         return _close(delivery, Status.CANCELLED, needless)
-    outcome = _send(delivery)
+    outcome = _send(delivery, let_go)
     _insist(delivery, outcome)
     live.bump([delivery.team_id])
     return delivery
@@ -42,7 +59,7 @@ def attempt(pk: int) -> Delivery:
 
 def try_once(delivery: Delivery) -> Delivery:
     """Send now, with somebody waiting for the result: a failure is final, and says nothing about other messages."""
-    outcome, now = _send(delivery), timezone.now()
+    outcome, now = _send(delivery, _keep_hold), timezone.now()
     browsers.note(outcome.places, str(delivery.uuid), now)
     if isinstance(outcome, Receipt):
         _succeeded(delivery, outcome, now)
@@ -52,9 +69,8 @@ def try_once(delivery: Delivery) -> Delivery:
     return delivery
 
 
-def _load(pk: int) -> Delivery:
-    related = ("team", "channel__member", "incident__monitor", "incident__acknowledged_by")
-    return Delivery.objects.select_related(*related).get(pk=pk)
+def _keep_hold() -> None:
+    """Who waits for the result has a connection of their own."""
 
 
 def _needless(delivery: Delivery) -> str:
@@ -80,7 +96,7 @@ def _overtaken(delivery: Delivery) -> str:
     return ""
 
 
-def _send(delivery: Delivery) -> Outcome:
+def _send(delivery: Delivery, let_go: Callable[[], None]) -> Outcome:
     """Compose, keep what is said, and hand it over. Whatever goes wrong is an outcome."""
     try:
         channel = delivery.channel
@@ -93,6 +109,7 @@ def _send(delivery: Delivery) -> Outcome:
         _keep(delivery, rendered)
         if rendered.problem:
             mail_templates.report(delivery, rendered.problem, timezone.now())
+        let_go()
         with Transport(Guard(settings.ALLOW_PRIVATE_TARGETS)) as transport:
             return kind.send(message, options, transport)
     except (Temporary, Permanent) as outcome:
@@ -119,10 +136,7 @@ def _insist(delivery: Delivery, outcome: Outcome) -> None:
     until = time.monotonic() + INSIST_S
     while True:
         try:
-            with transaction.atomic():
-                current = Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Status.SENDING).exists()
-                if current:  # else a lease ran out and somebody else has finished it
-                    _write_down(delivery, outcome, timezone.now())
+            _write_down(delivery, outcome, timezone.now())
             return
         except (Error, PoolTimeout):
             if time.monotonic() > until:
@@ -132,25 +146,37 @@ def _insist(delivery: Delivery, outcome: Outcome) -> None:
 
 
 def _write_down(delivery: Delivery, outcome: Outcome, now: datetime) -> None:
+    """Unless a lease ran out and somebody else has finished it."""
     browsers.note(outcome.places, str(delivery.uuid), now)
-    match outcome:
-        case Receipt():
-            _succeeded(delivery, outcome, now)
-        case Temporary():
-            _failed(delivery, outcome, now)
-        case Permanent():
-            _end(delivery, Status.DEAD, outcome.reason, now)
-            _mark_failed(delivery, outcome.reason, now)
-            falling_back.fall_back(delivery, outcome.reason, now)
-            if outcome.disable and delivery.channel:
-                falling_back.switch_off(delivery.channel, outcome.reason, now)
+    if isinstance(outcome, Receipt):
+        _succeeded(delivery, outcome, now)
+        return
+    with transaction.atomic():
+        if Delivery.objects.select_for_update().filter(pk=delivery.pk, status=Status.SENDING).exists():
+            _went_wrong(delivery, outcome, now)
+
+
+def _went_wrong(delivery: Delivery, outcome: Temporary | Permanent, now: datetime) -> None:
+    if isinstance(outcome, Temporary):
+        _failed(delivery, outcome, now)
+        return
+    _end(delivery, Status.DEAD, outcome.reason, now)
+    _mark_failed(delivery, outcome.reason, now)
+    falling_back.fall_back(delivery, outcome.reason, now)
+    if outcome.disable and delivery.channel:
+        falling_back.switch_off(delivery.channel, outcome.reason, now)
 
 
 def _succeeded(delivery: Delivery, receipt: Receipt, now: datetime) -> None:
     delivery.reference = _storable(receipt.reference)[:200]
-    _end(delivery, Status.KEPT if receipt.kept else Status.SENT, receipt.answer, now)
-    if not receipt.kept:
+    ended = _end(delivery, Status.KEPT if receipt.kept else Status.SENT, receipt.answer, now)
+    if ended and not receipt.kept and not _is_known_well(delivery.channel, now):
         _channel(delivery).update(last_ok_at=now)
+
+
+def _is_known_well(channel: Channel | None, now: datetime) -> bool:
+    last = channel and channel.last_ok_at
+    return bool(channel and last and now - last < WELL_FOR and not channel.failing)
 
 
 def _failed(delivery: Delivery, outcome: Temporary, now: datetime) -> None:
@@ -169,9 +195,11 @@ def _failed(delivery: Delivery, outcome: Temporary, now: datetime) -> None:
         falling_back.fall_back(delivery, outcome.reason, now)
 
 
-def _end(delivery: Delivery, status: Status, answer: str, now: datetime) -> None:
+def _end(delivery: Delivery, status: Status, answer: str, now: datetime) -> bool:
+    """False where somebody else has ended it."""
     delivery.status, delivery.answer, delivery.finished_at = status, _storable(answer)[:500], now
-    delivery.save(update_fields=["status", "answer", "finished_at", "reference"])
+    told = {name: getattr(delivery, name) for name in ("status", "answer", "finished_at", "reference")}
+    return Delivery.objects.filter(pk=delivery.pk, status=Status.SENDING).update(**told) == 1
 
 
 def _close(delivery: Delivery, status: Status, answer: str) -> Delivery:

@@ -11,7 +11,7 @@ from django.db import connections
 from django.utils import timezone
 
 from alerts.models import Delivery, Status
-from alerts.services.attempts import attempt
+from alerts.services.attempts import attempt, load
 from alerts.services.claiming import claim
 from monitors.services import pulses
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 THREADS = 48  # messages under way in one process
 PATIENCE_S = 0.5
-PAUSE_S = 0.1  # between two claims, which cost more than a message: meanwhile several end
+PAUSE_S = 0.25  # between two claims, each of which costs as much as some messages: meanwhile many end
 LONGEST = timedelta(seconds=20)  # of one run while there is always more
 
 
@@ -59,17 +59,25 @@ class Crew:
         while time.monotonic() < ends:
             free = self._free()
             self._finished.clear()
-            ids = claim(timezone.now(), free, self.failing)
-            for _ in range(free - len(ids)):
-                self._slots.release()
-            for pk in ids:
-                self._pool.submit(self._attempt, pk)
-            count += len(ids)
+            begun = self._begin(free)
+            count += begun
             # One that ends makes room for the next of its channel. Who hangs is not waited for.
-            if not ids and (free == self.size or not self._finished.wait(PATIENCE_S)):
+            if not begun and (free == self.size or not self._finished.wait(PATIENCE_S)):
                 break
             time.sleep(PAUSE_S)
         return count
+
+    def _begin(self, free: int) -> int:
+        """Fill free slots with what is due, as far as there is any; returns how many. The others are free again."""
+        begun = 0
+        try:
+            for delivery in load(claim(timezone.now(), free, self.failing)):
+                self._pool.submit(self._attempt, delivery)
+                begun += 1
+        finally:  # also when the database was away: else nothing would ever be sent again
+            for _ in range(free - begun):
+                self._slots.release()
+        return begun
 
     def _free(self) -> int:
         """Take every free slot, at least one."""
@@ -79,11 +87,11 @@ class Crew:
             free += 1
         return free
 
-    def _attempt(self, pk: int) -> None:
+    def _attempt(self, delivery: Delivery) -> None:
         try:
-            self._count(attempt(pk))
+            self._count(attempt(delivery, connections.close_all))
         except Exception:  # the lease runs out, and it is tried again
-            logger.exception("Delivery %s", pk)
+            logger.exception("Delivery %s", delivery.pk)
         finally:
             connections.close_all()
             self._slots.release()

@@ -1,6 +1,7 @@
 """A monitor's change of status: written into its state and its intervals, handed on for incidents and alerts."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from django.db.models import Q
 
 from monitors.domain.availability import Interval, apply
 from monitors.domain.flapping import Course
+from monitors.domain.slots import Ms
 from monitors.domain.verdict import Status
 from monitors.models import Monitor, State, StatusInterval
 from monitors.services import flapping
@@ -37,11 +39,16 @@ def move(
     after: Status,
     at: datetime,
     decided_at: datetime | None = None,
+    shifts: "Shifts | None" = None,
     **facts: Any,
 ) -> StatusChange:
-    """Record that `monitor` is `after` since `at`. The caller saves `state`."""
+    """Record that `monitor` is `after` since `at`. The caller saves `state`, and writes `shifts` if they bring some
+    along: many moves are then written together."""
     before = Status(state.status)
-    _shift_intervals(monitor, after, at)
+    mine = shifts or Shifts()
+    mine.add(monitor, after, at)
+    if shifts is None:
+        mine.write()
     state.status, state.since = after, at
     course = flapping.turn(state, after, at, facts.get("silent", False))
     return StatusChange(
@@ -63,19 +70,62 @@ def in_maintenance(state: State, moment: datetime) -> bool:
     return start is not None and end is not None and start <= moment < end
 
 
-def _shift_intervals(monitor: Monitor, status: Status, at: datetime) -> None:
-    """Let `status` begin at `at`; what was recorded after it turns out not to be so."""
-    touched = Q(end=None) | Q(end__gte=at)
-    rows = list(StatusInterval.objects.filter(touched, monitor=monitor).order_by("start"))
-    fresh = {each.start: each for each in apply([_interval(row) for row in rows], status, to_ms(at))}
-    StatusInterval.objects.filter(pk__in=[row.pk for row in rows if to_ms(row.start) not in fresh]).delete()
-    for row in rows:
-        interval = fresh.pop(to_ms(row.start), None)
-        if interval and interval != _interval(row):
-            row.status, row.end = interval.status, None if interval.end is None else from_ms(interval.end)
-            row.save(update_fields=["status", "end"])
-    for start in fresh:
-        StatusInterval.objects.create(monitor=monitor, status=status, start=from_ms(start))
+class Shifts:
+    """Statuses that began, to be written into the intervals of their monitors, all with a few statements."""
+
+    def __init__(self) -> None:
+        self._by_monitor: dict[int, list[tuple[Status, datetime]]] = defaultdict(list)
+
+    def add(self, monitor: Monitor, status: Status, at: datetime) -> None:
+        """Let `status` begin at `at`; what was recorded after it turns out not to be so."""
+        self._by_monitor[monitor.pk].append((status, at))
+
+    def write(self) -> None:
+        if not self._by_monitor:
+            return
+        gone: list[int] = []
+        changed: list[StatusInterval] = []
+        new: list[StatusInterval] = []
+        known = self._touched()
+        for monitor, moves in self._by_monitor.items():
+            fresh = {each.start: each for each in _after([_interval(row) for row in known[monitor]], moves)}
+            for row in known[monitor]:
+                interval = fresh.pop(to_ms(row.start), None)
+                if interval is None:
+                    gone.append(row.pk)
+                elif interval != _interval(row):
+                    row.status, row.end = interval.status, _moment(interval.end)
+                    changed.append(row)
+            new += [
+                StatusInterval(monitor_id=monitor, status=each.status, start=from_ms(each.start), end=_moment(each.end))
+                for each in fresh.values()
+            ]
+        if gone:
+            StatusInterval.objects.filter(pk__in=gone).delete()
+        StatusInterval.objects.bulk_create(
+            changed, update_conflicts=True, unique_fields=["id"], update_fields=["status", "end"]
+        )
+        StatusInterval.objects.bulk_create(new)  # the last, as only one of a monitor may be open
+        self._by_monitor.clear()
+
+    def _touched(self) -> dict[int, list[StatusInterval]]:
+        """The intervals that may not stay as they are, oldest first, by monitor."""
+        earliest = min((at for moves in self._by_monitor.values() for _, at in moves), default=None)
+        touched = Q(end=None) | Q(end__gte=earliest)
+        found = defaultdict(list)
+        for row in StatusInterval.objects.filter(touched, monitor__in=list(self._by_monitor)).order_by("start"):
+            found[row.monitor_id].append(row)
+        return found
+
+
+def _after(intervals: list[Interval], moves: Iterable[tuple[Status, datetime]]) -> list[Interval]:
+    for status, at in moves:
+        intervals = apply(intervals, status, to_ms(at))
+    return intervals
+
+
+def _moment(ms: Ms | None) -> datetime | None:
+    return None if ms is None else from_ms(ms)
 
 
 def _interval(row: StatusInterval) -> Interval:

@@ -22,7 +22,7 @@ from monitors.domain.slots import Ms
 from monitors.domain.verdict import Status, Vote
 from monitors.models import ExtraSlot, Gap, Monitor, Pace, Region, Round, Schedule, State
 from monitors.services import paces
-from monitors.services.changes import StatusChange, in_maintenance, move
+from monitors.services.changes import Shifts, StatusChange, in_maintenance, move
 from monitors.services.dispatch import assigned_regions
 from monitors.services.doubts import Doubt, doubts_since
 from monitors.services.memory import recall, remember
@@ -196,6 +196,7 @@ class Findings:
     extra: list[ExtraSlot] = field(default_factory=list)
     paces: list[Pace] = field(default_factory=list)
     changes: list[StatusChange] = field(default_factory=list)
+    shifts: Shifts = field(default_factory=Shifts)
 
 
 def judge_cases(cases: Iterable[Case], now: Ms) -> list[StatusChange]:
@@ -212,6 +213,7 @@ def judge_cases(cases: Iterable[Case], now: Ms) -> list[StatusChange]:
     )
     ExtraSlot.objects.bulk_create(findings.extra, ignore_conflicts=True)
     Pace.objects.bulk_create(findings.paces)
+    findings.shifts.write()
     _save([case.state for case in cases])
     _drop_closed_extra_slots(cases)
     return findings.changes
@@ -229,7 +231,7 @@ def _judge(case: Case, now: Ms, findings: Findings) -> None:
     planned = min([case.grid.next(now), *case.planned, *(slot for slot in case.extra if slot > now)])
     found = rules.judge(memory, case.policy, rounds, until, planned)
     for transition in found.transitions:
-        findings.changes += _moves(case, transition)
+        findings.changes += _moves(case, transition, findings.shifts)
     remember(state, found.state)
     if state.status != Status.MAINTENANCE:
         state.status = rules.status(found.state)
@@ -252,23 +254,23 @@ def _slow_down(case: Case, found: rules.Judgement, findings: Findings) -> None:
         findings.paces.append(paces.asked(case.monitor, case.wish))
 
 
-def _moves(case: Case, transition: rules.Transition) -> list[StatusChange]:
+def _moves(case: Case, transition: rules.Transition, shifts: Shifts) -> list[StatusChange]:
     """In maintenance the status stays what it is; what turns out to have happened before or after it is written."""
     state, at = case.state, from_ms(transition.at)
     start, end = state.maintenance_from, state.maintenance_until
     if state.status != Status.MAINTENANCE or start is None or end is None:
-        return [_move(case, transition)]
+        return [_move(case, transition, shifts)]
     if at >= end:
-        move(case.monitor, state, transition.before, end)
-        return [_move(case, transition)]
+        move(case.monitor, state, transition.before, end, shifts=shifts)
+        return [_move(case, transition, shifts)]
     if at < start and transition.kind not in {Change.NODATA, Change.MEASURED}:
-        change = _move(case, transition)
-        move(case.monitor, state, Status.MAINTENANCE, start)
+        change = _move(case, transition, shifts)
+        move(case.monitor, state, Status.MAINTENANCE, start, shifts=shifts)
         return [change]
     return []
 
 
-def _move(case: Case, transition: rules.Transition) -> StatusChange:
+def _move(case: Case, transition: rules.Transition, shifts: Shifts) -> StatusChange:
     why = {**transition.why, "reasons": _reasons(case, transition)}
     if doubted := case.doubted(why.get("slot", transition.at)):
         why["doubted"] = doubted
@@ -278,6 +280,7 @@ def _move(case: Case, transition: rules.Transition) -> StatusChange:
         transition.after,
         from_ms(transition.at),
         from_ms(transition.decided_at),
+        shifts,
         silent=transition.kind not in {Change.DOWN, Change.UP},
         why=why,
     )

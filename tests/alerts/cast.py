@@ -59,7 +59,12 @@ def announce(now=None):
 
 def send(now=None, most=100):
     """Claim and attempt what is due, as the threads do; returns the deliveries."""
-    return [attempts.attempt(pk) for pk in claiming.claim(now or timezone.now(), most)]
+    claimed = attempts.load(claiming.claim(now or timezone.now(), most))
+    return [attempts.attempt(each, keep_hold) for each in claimed]
+
+
+def keep_hold():
+    """A test lives on the one connection it has."""
 
 
 def ledger(**wanted):

@@ -1,17 +1,22 @@
 """What is written down about a change of status: once, with its cause, and never two open at a time."""
 
+import threading
+from datetime import timedelta
+
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from incidents import services
+from incidents import handling, services
 from incidents.models import Incident, Transition
 from monitors.domain.verdict import Status
 from monitors.services.changes import StatusChange
-from tests.factories import make_incident
+from tests.factories import make_incident, make_monitor
 from tests.monitors.services.cast import make_watched
 
 pytestmark = pytest.mark.django_db
+NOW, SECOND = timezone.now(), timedelta(seconds=1)
 
 
 def change(monitor, before, after, at, votes=None, reasons=None, **fields):
@@ -74,6 +79,57 @@ def test_deleting_a_monitor_that_is_down_ends_its_incident_as_deleted():
     monitor.deleted_at = timezone.now()
     services.apply([change(monitor, "down", "paused", timezone.now())])
     assert Incident.objects.get().resolution == "deleted"
+
+
+def test_a_monitor_that_changes_twice_in_one_message_is_written_in_that_order():
+    first = make_watched()
+    second = make_monitor(first.team)
+    now = timezone.now()
+    services.apply(
+        [
+            change(first, "up", "down", now - 2 * SECOND),
+            change(second, "up", "down", now - 2 * SECOND),
+            change(first, "down", "up", now - SECOND),
+            change(first, "up", "down", now),
+        ]
+    )
+    assert Incident.objects.open().filter(monitor=second).count() == 1
+    before, after = Incident.objects.filter(monitor=first).order_by("started_at")
+    assert (before.resolution, before.resolved_at, after.resolved_at) == ("recovered", now - SECOND, None)
+
+
+def test_forty_incidents_take_no_more_statements_than_two(django_assert_num_queries):
+    """Thousands may come in a minute, from one process that also stores every other result."""
+    team = make_watched().team
+    two, many = ([change(make_monitor(team), "up", "down", NOW) for _ in range(count)] for count in (2, 40))
+    with CaptureQueriesContext(connection) as few:
+        services.apply(two)
+    with django_assert_num_queries(len(few)):
+        services.apply(many)
+    assert Incident.objects.count() == 42
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_just_being_reopened_by_hand_is_the_incident_of_the_next_fall():
+    monitor = make_watched()
+    incident = make_incident(monitor, resolved_at=timezone.now())
+    reopened, wrote = threading.Event(), threading.Event()
+
+    def fall():
+        reopened.wait(10)
+        with transaction.atomic():
+            services.apply([change(monitor, "up", "down", timezone.now())])
+        connection.close()
+        wrote.set()
+
+    results_worker = threading.Thread(target=fall)
+    results_worker.start()
+    with transaction.atomic():
+        handling.reopen(incident, handling.Person("alice"))
+        reopened.set()
+        assert not wrote.wait(1)  # it waits for what becomes of this
+    results_worker.join(10)
+    assert [each.pk for each in Incident.objects.open()] == [incident.pk]
 
 
 def test_two_open_incidents_of_one_monitor_cannot_exist():

@@ -1,21 +1,24 @@
 """From the outbox to the receiver: at least once, in order, with the same key; and what follows from failures."""
 
+import time
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from accounts.models import Role
 from alerts.models import Channel, Delivery, Status
 from alerts.services import attempts, channels, claiming
 from alerts.services.delivery import Crew
+from alerts.transport import DEADLINE_S
 from incidents.models import Incident
 from monitors.models import Pulse
 from tests.alerts.cast import (
     announce,
     comes_back,
     goes_down,
+    keep_hold,
     ledger,
     make_owned,
     make_policy,
@@ -67,7 +70,7 @@ def test_a_message_is_sent_kept_and_answered(sink, hook, down):
 
 def test_a_crash_after_sending_sends_exactly_once_more_with_the_same_key(sink, down):
     [pk] = claiming.claim(timezone.now(), 10)
-    attempts._send(attempts._load(pk))  # sent, and then the process is gone
+    attempts._send(*attempts.load([pk]), keep_hold)  # sent, and then the process is gone
     assert send() == []  # its lease holds
     send(timezone.now() + claiming.LEASE + timedelta(seconds=1))
     assert [seen.headers["webhook-id"] for seen in sink.requests] == [str(row().uuid)] * 2
@@ -77,7 +80,7 @@ def test_a_crash_after_sending_sends_exactly_once_more_with_the_same_key(sink, d
 def test_what_somebody_else_has_finished_meanwhile_is_left_as_it_is(sink, down):
     [pk] = claiming.claim(timezone.now(), 10)
     Delivery.objects.update(status=Status.SENT, answer="by another")
-    attempts.attempt(pk)
+    attempts.attempt(*attempts.load([pk]), keep_hold)
     assert row().answer == "by another"
 
 
@@ -94,7 +97,7 @@ def test_what_was_sent_is_written_down_once_the_database_is_back(sink, down, mon
     monkeypatch.setattr(attempts, "_write_down", breaking)
     monkeypatch.setattr(attempts, "AGAIN_S", 0)
     monkeypatch.setattr(attempts.connection, "close", lambda: None)  # the test's own transaction lives on it
-    attempts.attempt(pk)
+    attempts.attempt(*attempts.load([pk]), keep_hold)
     assert (row().status, len(sink.requests)) == ("sent", 1)
 
 
@@ -183,7 +186,7 @@ def test_up_never_overtakes_down(sink, hook, down, monitor):
     comes_back(monitor)
     announce()
     assert send() == []
-    attempts.attempt(pk)
+    attempts.attempt(*attempts.load([pk]), keep_hold)
     assert row().status == "cancelled"  # it was over before it was sent
     send()
     [seen] = sink.requests
@@ -282,7 +285,7 @@ def test_after_a_digest_the_next_ones_wait_until_there_is_room(sink, hook, monit
 def test_a_digest_does_not_wait_behind_those_there_is_no_room_for(sink, hook, monitor):
     many_go_down(monitor, 30)
     now = timezone.now()
-    attempts.attempt(*claiming.claim(now, 1))  # the digest is made
+    attempts.attempt(*attempts.load(claiming.claim(now, 1)), keep_hold)  # the digest is made
     many_go_down(monitor, 10)
     while send(now + timedelta(seconds=1)):
         pass
@@ -330,6 +333,43 @@ def test_a_hanging_receiver_holds_up_nobody_else():
         finally:
             stuck.close()
             crew.finish()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_more_receivers_may_hang_than_there_are_connections_to_the_database():
+    """What waits for a provider holds a thread, and no connection."""
+    connections_at_most = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
+    with Target() as stuck, Target() as fine:
+        stuck.does(hang)
+        monitor = make_owned()
+        hanging = [make_channel(monitor.team, stuck.url, name=f"Stuck {n}") for n in range(connections_at_most)]
+        quick = make_channel(monitor.team, fine.url, name="Fine")
+        make_policy(monitor.team, *((each, 0) for each in hanging), (quick, 0))
+        many_go_down(monitor, 2)
+        crew = Crew()
+        started = time.monotonic()
+        try:
+            crew.run()
+            wait_until(lambda: ledger(status="sent").count(("down", "Fine", "sent")) == 2, what="both are told")
+            assert time.monotonic() - started < DEADLINE_S
+        finally:
+            stuck.close()
+            crew.finish()
+
+
+def test_a_database_that_is_away_takes_no_thread_for_good(sink, down, monkeypatch):
+    crew = Crew(2)
+    with monkeypatch.context() as broken:
+        broken.setattr("alerts.services.delivery.claim", failing)
+        for _ in range(3):
+            with pytest.raises(OperationalError):
+                crew.run()
+    assert crew._free() == 2
+    crew.finish()
+
+
+def failing(*_):
+    raise OperationalError("the database is away")
 
 
 def told_by(crew):
