@@ -311,6 +311,7 @@ class Status(models.TextChoices):
 class DeliveryQuerySet(OwnedQuerySet):
     OPEN = (Status.PENDING, Status.SENDING, Status.FAILED)
     TOLD = (Status.SENT, Status.KEPT, Status.DIGESTED)
+    OVER = (*TOLD, Status.DEAD, Status.CANCELLED)
 
     def open(self):
         """What is still to be sent, or being sent."""

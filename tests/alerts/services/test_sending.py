@@ -316,6 +316,17 @@ def test_a_channel_takes_a_few_at_a_time_and_others_are_not_in_its_way(sink, hoo
         assert claiming.claim(timezone.now(), 100) == []
 
 
+def test_a_flood_after_a_quiet_time_is_claimed_without_reading_all_of_it_for_each_message(hook, monitor):
+    """PostgreSQL still believes that next to nothing is open then, and that to look through all of it costs nothing."""
+    make_policy(monitor.team, *((make_channel(monitor.team, name=f"Channel {number}"), 0) for number in range(30)))
+    many_go_down(monitor, 40)
+    assert Delivery.objects.update(status=Status.SENT) == 1200
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE alerts_delivery")
+    Delivery.objects.update(status=Status.PENDING)
+    assert claiming._due(timezone.now()).explain().count("delivery_outbox") == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_hanging_receiver_holds_up_nobody_else():
     with Target() as stuck, Target() as fine:
