@@ -4,11 +4,13 @@ The grid of a monitor is `phase + k * interval`, and every region checks the sam
 milliseconds since the epoch (`Ms`); intervals are whole seconds, as they are configured.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 Ms = int
 
 
+@lru_cache(maxsize=65_536)  # asked several times for each check
 def phase(monitor_id: int, interval_s: int) -> Ms:
     """Where in its interval a monitor is due, 0 <= phase < interval; even over all monitors.
 

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from monitors.models.monitors import STATUSES, Monitor
 from monitors.models.regions import Region
+from uptime.lib.fields import GivenBoolean, GivenChar, GivenFloat, GivenInteger, GivenMoment, GivenSmallInteger
 
 
 class Tick(models.Model):
@@ -18,23 +19,23 @@ class Tick(models.Model):
     region = models.ForeignKey(
         Region, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
-    slot = models.DateTimeField()
-    vote = models.CharField(max_length=6)
-    reason = models.CharField(max_length=32, blank=True)
-    config_version = models.PositiveIntegerField()
-    started_at = models.DateTimeField(null=True)
-    response_ms = models.FloatField(null=True)
-    dns_ms = models.FloatField(null=True)
-    connect_ms = models.FloatField(null=True)
-    tls_ms = models.FloatField(null=True)
-    first_byte_ms = models.FloatField(null=True)
-    transfer_ms = models.FloatField(null=True)
-    status_code = models.PositiveSmallIntegerField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=1)
-    address = models.CharField(max_length=64, blank=True)
-    detail = models.CharField(max_length=300, blank=True)
-    degraded = models.BooleanField(default=False, help_text="Up, and worse than the monitor asks for.")
-    retry_after_s = models.PositiveIntegerField(null=True, help_text="How long the target asks us to stay away.")
+    slot = GivenMoment()
+    vote = GivenChar(max_length=6)
+    reason = GivenChar(max_length=32, blank=True)
+    config_version = GivenInteger()
+    started_at = GivenMoment(null=True)
+    response_ms = GivenFloat(null=True)
+    dns_ms = GivenFloat(null=True)
+    connect_ms = GivenFloat(null=True)
+    tls_ms = GivenFloat(null=True)
+    first_byte_ms = GivenFloat(null=True)
+    transfer_ms = GivenFloat(null=True)
+    status_code = GivenSmallInteger(null=True)
+    attempts = GivenSmallInteger(default=1)
+    address = GivenChar(max_length=64, blank=True)
+    detail = GivenChar(max_length=300, blank=True)
+    degraded = GivenBoolean(default=False, help_text="Up, and worse than the monitor asks for.")
+    retry_after_s = GivenInteger(null=True, help_text="How long the target asks us to stay away.")
 
     class Meta:
         ordering = ["-slot"]

@@ -133,6 +133,8 @@ def check_head(form: forms.Form, cleaned: Mapping[str, Any]) -> None:
 
 def judged(options: Mapping[str, Any], answer: Answer) -> Generator[Compute, Any, Finding]:
     """What the content of an answer means: at once where that is sure to be quick, else computed aside."""
+    if not (options.get("keyword") or options.get("assertions")):
+        return Finding(None)
     content = Content(answer.headers, answer.body, answer.truncated)
     if is_quick(options, content):
         reason, detail = judge(options, content)

@@ -7,9 +7,8 @@ ValueError for whatever is missing, of another type, out of range or contradicto
 import json
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, cast
 
 from monitors.domain.slots import Ms
 from monitors.domain.verdict import Vote
@@ -23,8 +22,6 @@ MAX_TIME: Ms = 253_402_300_799_999  # the end of the year 9999, the last moment 
 MAX_DURATION_MS = 3_600_000.0
 MAX_RETRY_AFTER_S = 86_400  # whoever asks for more is asked again after a day
 MAX_EVIDENCE = 16 * 1024  # characters of a bundle as JSON
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -91,11 +88,16 @@ class Phases:
 
     @classmethod
     def from_wire(cls, wire: object) -> Self:
-        return cls(*(_optional(item, _duration) for item in _items(wire, 5)))
+        return cls(*[None if item is None else _duration(item) for item in _items(wire, 5)])
 
     def __add__(self, other: "Phases") -> "Phases":
+        if self == NOTHING_YET:
+            return other
         pairs = zip(self.to_wire(), other.to_wire(), strict=True)
         return Phases(*(b if a is None else a if b is None else round(a + b, 2) for a, b in pairs))
+
+
+NOTHING_YET = Phases()
 
 
 @dataclass(slots=True)
@@ -155,17 +157,19 @@ class Outcome:
             version=_whole(version, "version", 0, MAX_BIGINT),
             vote=Vote(_text(vote, "vote", 10)),
             reason=None if reason is None else _reason(reason),
-            started_at=_optional(started_at, lambda item: _whole(item, "started_at", 0, MAX_TIME)),
-            response_ms=_optional(response_ms, _duration),
+            started_at=None if started_at is None else _whole(started_at, "started_at", 0, MAX_TIME),
+            response_ms=None if response_ms is None else _duration(response_ms),
             phases=Phases.from_wire(phases),
             attempts=_whole(attempts, "attempts", 0, 10),
-            status_code=_optional(status_code, lambda item: _whole(item, "status_code", 0, 999)),
+            status_code=None if status_code is None else _whole(status_code, "status_code", 0, 999),
             address=_text(address, "address", 64),
             detail=_text(detail, "detail", MAX_DETAIL),
             degraded=bool(_whole(degraded, "degraded", 0, 1)),
-            expires_at=_optional(expires_at, lambda item: _whole(item, "expires_at", 0, MAX_TIME)),
-            retry_after_s=_optional(retry_after_s, lambda item: _whole(item, "retry_after_s", 0, MAX_RETRY_AFTER_S)),
-            evidence=_optional(evidence, _bundle),
+            expires_at=None if expires_at is None else _whole(expires_at, "expires_at", 0, MAX_TIME),
+            retry_after_s=(
+                None if retry_after_s is None else _whole(retry_after_s, "retry_after_s", 0, MAX_RETRY_AFTER_S)
+            ),
+            evidence=None if evidence is None else _bundle(evidence),
         )
         if outcome.degraded and outcome.vote is not Vote.UP:
             raise ValueError(f"vote {outcome.vote} contradicts degraded")
@@ -229,7 +233,3 @@ def _bundle(item: object) -> dict[str, Any]:
 
 def _reason(item: object) -> Reason:
     return Reason(_text(item, "reason", 50))  # type: ignore[call-arg]
-
-
-def _optional(item: object, read: Callable[[object], T]) -> T | None:
-    return None if item is None else read(item)

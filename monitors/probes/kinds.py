@@ -5,7 +5,7 @@ look-up, guard and timing; the kind owns the protocol. Its `probe` is a generato
 sent what came of it, so the whole conversation reads from top to bottom.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeGuard, cast
 
@@ -69,16 +69,28 @@ class Request:
         return self.url.host
 
 
-@dataclass(slots=True)
+Headers = Sequence[tuple[str, str]]
+
+
 class Answer:
     """A whole answer. Header names are lower case; `body` is decoded (gzip, br, ...), at most MAX_BODY bytes long,
-    and `truncated` when the server had more. `version`: of HTTP, as in "2"; told only of a request with a route."""
+    and `truncated` when the server had more. `version`: of HTTP, as in "2"; told only of a request with a route.
 
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes = b""
-    truncated: bool = False
-    version: str = ""
+    `headers` may be a function that reads them: of most answers nobody asks for more than the status."""
+
+    __slots__ = ("_headers", "body", "status", "truncated", "version")
+
+    def __init__(
+        self, status: int, headers: Headers | Callable[[], Headers], body: bytes = b"", truncated: bool = False
+    ) -> None:
+        self.status, self.body, self.truncated, self.version = status, body, truncated, ""
+        self._headers = headers
+
+    @property
+    def headers(self) -> Headers:
+        if callable(self._headers):
+            self._headers = self._headers()
+        return self._headers
 
     def header(self, name: str) -> str:
         """The first value of a header, or ""."""

@@ -1,8 +1,9 @@
 """HTTP exchanges by libcurl: one CurlMulti on the engine's loop, and a pool of easy handles.
 
 Every exchange has a connection of its own to an address that was checked before, and that is checked once more at
-the moment the socket is made. Nothing is remembered from one exchange to the next: handles are reset, connections
-and TLS sessions are not reused, there is no cookie jar, and the proxies and .netrc of the environment are ignored.
+the moment the socket is made. Nothing is remembered from one exchange to the next: handles are reset (but between two
+requests about which nothing is special), connections and TLS sessions are not reused, there is no cookie jar, and the
+proxies and .netrc of the environment are ignored.
 """
 
 import _socket
@@ -11,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pycurl  # type: ignore[import-untyped]
@@ -21,7 +23,7 @@ from monitors.probes.base import Phases
 from monitors.probes.easy import BASE_OPTIONS, pin, set_request, set_route
 from monitors.probes.ends import first_end
 from monitors.probes.kinds import Answer, Request
-from uptime.lib.loop import READ, WRITE, Loop, Timer
+from uptime.lib.loop import READ, WRITE, Loop
 from uptime.lib.net import Guard
 
 FAILED_INIT, PARTIAL_FILE, OPERATION_TIMEDOUT, PEER_FAILED_VERIFICATION = 2, 18, 28, 60  # CURLE_
@@ -91,7 +93,6 @@ class Transfers:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        self._timer: Timer | None = None
         self._idle: list[Transfer] = []
         self._active: set[Transfer] = set()
 
@@ -132,18 +133,16 @@ class Transfers:
 
     def _on_timer(self, timeout_ms: int) -> None:
         """libcurl wants to be called again; never from within this very call (CURLMOPT_TIMERFUNCTION(3))."""
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-        if timeout_ms >= 0:
-            self._timer = self.loop.at(time.monotonic() + timeout_ms / 1000, self._on_timeout)
+        if timeout_ms < 0:
+            self.loop.alarm(0, None)
+        else:
+            self.loop.alarm(time.monotonic() + timeout_ms / 1000, self._on_timeout)
 
     def _on_ready(self, fd: int, mask: int) -> None:
         # READ and WRITE have the values of CURL_CSELECT_IN and CURL_CSELECT_OUT.
         self._advance(fd, mask)
 
     def _on_timeout(self) -> None:
-        self._timer = None
         self._advance(pycurl.SOCKET_TIMEOUT, 0)
 
     def _advance(self, fd: int, mask: int) -> None:
@@ -176,6 +175,7 @@ class Transfer:
         self.easy: Any = pycurl.Curl()
         self.easy.transfer = self
         self._owner = owner
+        self._shape = ""  # of the plain request it was last set up for
         self.forget()
 
     def forget(self) -> None:
@@ -197,6 +197,26 @@ class Transfer:
         self.done, self._request = done, request
         self._addresses = frozenset(addresses)
         easy = self.easy
+        shape = _shape(request)
+        if not shape or shape != self._shape:
+            self._set_up()
+        self._shape = shape
+        easy.setopt(pycurl.CONNECTTIMEOUT_MS, int((max(0.0, timeout_s) + CONNECT_LEEWAY_S) * 1000))
+        easy.setopt(pycurl.URL, str(request.url))
+        proxy = request.proxy
+        if proxy or not request.url.is_address:
+            easy.setopt(pycurl.RESOLVE, [pin(proxy or request.url, addresses)])
+        if shape:
+            return
+        set_request(easy, request)
+        if request.route:
+            set_route(easy, request.route, self._owner.ca_file)
+        if request.in_full:
+            libcurl.listen(easy, self._note_tls)
+
+    def _set_up(self) -> None:
+        """As it always is, whatever was asked of it before."""
+        easy = self.easy
         easy.reset()
         for option, value in BASE_OPTIONS:
             easy.setopt(option, value)
@@ -205,16 +225,6 @@ class Transfer:
         easy.setopt(pycurl.HEADERFUNCTION, self._on_header)
         easy.setopt(pycurl.WRITEFUNCTION, self._on_body)
         easy.setopt(pycurl.OPENSOCKETFUNCTION, self._on_open)
-        easy.setopt(pycurl.CONNECTTIMEOUT_MS, int((max(0.0, timeout_s) + CONNECT_LEEWAY_S) * 1000))
-        easy.setopt(pycurl.URL, str(request.url))
-        proxy = request.proxy
-        if proxy or not request.url.is_address:
-            easy.setopt(pycurl.RESOLVE, [pin(proxy or request.url, addresses)])
-        set_request(easy, request)
-        if request.route:
-            set_route(easy, request.route, self._owner.ca_file)
-        if request.in_full:
-            libcurl.listen(easy, self._note_tls)
 
     def result(self, code: int, message: str) -> Result:
         easy = self.easy
@@ -257,13 +267,8 @@ class Transfer:
         return self._size > MAX_BODY
 
     def _answer(self, status: int, body: bytes) -> Answer:
-        headers = []
-        for line in self._header_lines:
-            name, colon, value = line.partition(b":")
-            if colon:
-                headers.append((name.strip().lower().decode("latin-1"), _header_text(value.strip())))
         kept = body if self._request and self._request.keep_body else b""
-        answer = Answer(status, headers, kept, self._truncated)
+        answer = Answer(status, partial(_headers, self._header_lines), kept, self._truncated)
         if self._request and self._request.route:
             answer.version = _VERSIONS.get(self.easy.getinfo(pycurl.INFO_HTTP_VERSION), "")
         return answer
@@ -332,6 +337,25 @@ class _Descriptor:
 
     def __del__(self) -> None:
         os.close(self._fd)
+
+
+def _shape(request: Request) -> str:
+    """Two requests of the same shape differ in nothing but URL, addresses and time, which are told anew each time, so
+    between them a handle needs no reset. Empty: there is something special about this one."""
+    special = request.route or request.headers or request.body or request.method != "GET" or request.http2
+    if special or request.in_full or not request.verify_tls:
+        return ""
+    return "address" if request.url.is_address else "name"
+
+
+def _headers(lines: list[bytes]) -> list[tuple[str, str]]:
+    """Names in lower case, and values."""
+    found = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if colon:
+            found.append((name.strip().lower().decode("latin-1"), _header_text(value.strip())))
+    return found
 
 
 def _nobody(_result: Result) -> None:

@@ -9,10 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 
 from monitors.domain.pace import Grid
 from monitors.domain.slots import Ms, lateness
@@ -21,17 +20,29 @@ from monitors.models import ExtraSlot, Gap, Monitor, Region, Round, Schedule, Ti
 from monitors.probes.base import Check
 from monitors.probes.reasons import Reason
 from monitors.services import buckets, paces
-from monitors.times import from_ms, to_ms
+from monitors.times import from_ms
+from uptime.lib.sql import EpochMs
 
 AHEAD_MS = 1_000  # slots of the next second are sent now, so that the engine can start each on time
 CLAIM = 500  # monitors claimed in one transaction
 FURTHEST_BACK_MS = 60_000  # no slot as old as this may still start
 
-SETTINGS = (
-    "kind", "target", "domain", "options", "secrets", "interval", "timeout_ms", "config_version", "when_blind",
-)  # fmt: skip
-
 Publish = Callable[[Region, list[Check]], None]
+
+
+class Watched(NamedTuple):
+    """What a check needs to know of a monitor, and no more: half the time of a claim goes into reading."""
+
+    pk: int
+    kind: str
+    target: str
+    domain: str
+    options: dict[str, Any]
+    secrets: dict[str, Any] | None
+    interval: int
+    timeout_ms: int
+    config_version: int
+    when_blind: str
 
 
 @dataclass
@@ -84,54 +95,55 @@ def assigned_regions(monitor_ids: Iterable[int]) -> dict[int, frozenset[int]]:
 def _claim_grid(now: Ms, claim: Claim) -> bool:
     """Take the monitors whose next slot is due; returns whether there may be more."""
     horizon = now + AHEAD_MS
-    due = Schedule.objects.select_for_update(skip_locked=True, of=("self",)).filter(next_slot_at__lte=from_ms(horizon))
-    rows = list(_with_settings(due, "next_slot_at").order_by("next_slot_at")[:CLAIM])
-    assigned = assigned_regions(row.pk for row in rows)
-    history = paces.since([row.pk for row in rows], from_ms(now - FURTHEST_BACK_MS))
+    due = Schedule.objects.select_for_update(skip_locked=True).filter(next_slot_at__lte=from_ms(horizon))
+    rows = list(due.order_by("next_slot_at").values_list("pk", EpochMs("next_slot_at"))[:CLAIM])
+    ids = [pk for pk, _ in rows]
+    monitors, assigned = _watched(ids), assigned_regions(ids)
+    history = paces.since(ids, from_ms(now - FURTHEST_BACK_MS))
     later = []
-    for row in rows:
-        monitor = row.monitor
-        grid = Grid(monitor.pk, monitor.interval, paces.begun(history[monitor.pk]))
-        first = _account_missed(row, grid, now, claim)
+    for pk, next_slot in rows:
+        monitor = monitors[pk]
+        grid = Grid(pk, monitor.interval, paces.begun(history.get(pk, ())))
+        first = _account_missed(monitor, next_slot, grid, now, claim)
         for slot in grid.due(first - 1, horizon):
-            _order(claim, monitor, slot, assigned[monitor.pk])
-        later.append((monitor.pk, from_ms(grid.next(horizon))))
+            _order(claim, monitor, slot, assigned[pk])
+        later.append((pk, from_ms(grid.next(horizon))))
     advance(later)
     return len(rows) == CLAIM
 
 
-def _with_settings(rows: QuerySet[Any], *columns: str) -> QuerySet[Any]:
-    """With what a check needs to know of their monitors, and no more: half the time of a claim goes into reading."""
-    return rows.select_related("monitor").only(*columns, *(f"monitor__{name}" for name in SETTINGS))
+def _watched(ids: Iterable[int]) -> dict[int, Watched]:
+    rows = Monitor.objects.filter(pk__any_of=list(ids)).values_list(*Watched._fields)
+    return {row[0]: Watched(*row) for row in rows}
 
 
-def _account_missed(row: Schedule, grid: Grid, now: Ms, claim: Claim) -> Ms:
+def _account_missed(monitor: Watched, first: Ms, grid: Grid, now: Ms, claim: Claim) -> Ms:
     """The first slot that may still start; slots before it were not dispatched in time and leave a gap."""
-    monitor = row.monitor
-    assert row.next_slot_at is not None  # noqa: S101 -- only rows with one are claimed
-    first = to_ms(row.next_slot_at)
     startable = now - lateness(monitor.interval)
     if first > startable:
         return first
-    resumed = grid.next(startable)
-    claim.gaps.append(Gap(monitor=monitor, start=row.next_slot_at, end=from_ms(resumed), reason=Reason.NOT_DISPATCHED))
+    resumed, reason = grid.next(startable), Reason.NOT_DISPATCHED
+    claim.gaps.append(Gap(monitor_id=monitor.pk, start=from_ms(first), end=from_ms(resumed), reason=reason))
     return resumed
 
 
 def _claim_extra(now: Ms, claim: Claim) -> bool:
     """Take the waiting extra slots; returns whether there may be more."""
-    waiting = ExtraSlot.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+    waiting = ExtraSlot.objects.select_for_update(skip_locked=True).filter(
         claimed_at=None, slot__lte=from_ms(now + AHEAD_MS)
     )
-    rows = list(_with_settings(waiting, "slot").order_by("slot")[:CLAIM])
-    assigned = assigned_regions(row.monitor_id for row in rows)
-    for row in rows:
-        _order(claim, row.monitor, to_ms(row.slot), assigned[row.monitor_id])
-    ExtraSlot.objects.filter(pk__in=[row.pk for row in rows]).update(claimed_at=from_ms(now))
+    rows = list(waiting.order_by("slot").values_list("pk", "monitor_id", EpochMs("slot"))[:CLAIM])
+    if not rows:
+        return False
+    ids = {monitor for _, monitor, _ in rows}
+    monitors, assigned = _watched(ids), assigned_regions(ids)
+    for _, monitor, slot in rows:
+        _order(claim, monitors[monitor], slot, assigned[monitor])
+    ExtraSlot.objects.filter(pk__in=[pk for pk, _, _ in rows]).update(claimed_at=from_ms(now))
     return len(rows) == CLAIM
 
 
-def _order(claim: Claim, monitor: Monitor, slot: Ms, regions: frozenset[int]) -> None:
+def _order(claim: Claim, monitor: Watched, slot: Ms, regions: frozenset[int]) -> None:
     """Order the check of one slot from every region that is fed; account for the others at once."""
     fed = [region for region in regions if region not in claim.silent]
     voters = [region for region in fed if region not in claim.doubted]
@@ -147,8 +159,8 @@ def _order(claim: Claim, monitor: Monitor, slot: Ms, regions: frozenset[int]) ->
                 kind=monitor.kind,
                 target=monitor.target,
                 timeout_ms=monitor.timeout_ms,
-                lateness_ms=monitor.lateness_ms,
-                options=monitor.all_options,
+                lateness_ms=lateness(monitor.interval),
+                options=monitor.options | (monitor.secrets or {}),
             )
         )
     if len(voters) == len(regions):
@@ -163,10 +175,14 @@ def _order(claim: Claim, monitor: Monitor, slot: Ms, regions: frozenset[int]) ->
             config_version=monitor.config_version,
         )
     )
-    claim.ticks += [nodata_tick(monitor, each, at, claim.silent[each]) for each in regions if each in claim.silent]
+    claim.ticks += [
+        _nodata(monitor.pk, each, at, claim.silent[each], monitor.config_version)
+        for each in regions
+        if each in claim.silent
+    ]
 
 
-def _stand_ins(claim: Claim, monitor: Monitor, regions: frozenset[int]) -> list[int]:
+def _stand_ins(claim: Claim, monitor: Watched, regions: frozenset[int]) -> list[int]:
     """Who looks while none of a monitor's own regions can: one other region for its only one, two for several.
 
     With two, no single region ever takes down what was meant to be seen by several. Spread by id, and the same ones

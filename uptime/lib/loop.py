@@ -5,7 +5,8 @@ threads. Callbacks must be quick; one that raises is logged and the loop goes on
 """
 
 import logging
-import selectors
+import math
+import select
 import socket
 import time
 from collections import deque
@@ -15,7 +16,8 @@ from itertools import count
 
 log = logging.getLogger(__name__)
 
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+READ, WRITE = 1, 2
+_EVENTS = {READ: select.EPOLLIN, WRITE: select.EPOLLOUT, READ | WRITE: select.EPOLLIN | select.EPOLLOUT}
 BEAT_S = 0.25  # how often the loop looks at its own punctuality when nothing else is due
 LAG_MEMORY = 0.9  # a bad moment is half forgotten after seven timers
 FEW = 200  # cancelled timers that are not worth looking for
@@ -44,10 +46,12 @@ class Loop:
     time.monotonic()."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._watched: dict[int, int] = {}
+        self._poll = select.epoll()
+        self._watched: dict[int, tuple[int, OnReady]] = {}
         self._timers: list[tuple[float, int, Timer]] = []
         self._cancelled = 0  # of these
+        self._alarm: Callback | None = None
+        self._alarm_at = math.inf
         self._order = count()
         self._soon: deque[Callback] = deque()
         self._ears, self._mouth = socket.socketpair()
@@ -57,25 +61,30 @@ class Loop:
         self._next_beat = time.monotonic() + BEAT_S
         for end in (self._ears, self._mouth):
             end.setblocking(False)
-        self._selector.register(self._ears, READ, self._woken)
+        self.watch(self._ears.fileno(), READ, self._woken)
 
     def watch(self, fd: int, mask: int, on_ready: OnReady) -> None:
         """Call `on_ready` whenever `fd` is ready for `mask`; replaces what was watched there before."""
-        if fd not in self._watched:
-            self._selector.register(fd, mask, on_ready)
-        elif self._watched[fd] != mask:
-            self._selector.modify(fd, mask, on_ready)
-        self._watched[fd] = mask
+        before = self._watched.get(fd)
+        if before is None:
+            self._poll.register(fd, _EVENTS[mask])
+        elif before[0] != mask:
+            self._poll.modify(fd, _EVENTS[mask])
+        self._watched[fd] = mask, on_ready
 
     def unwatch(self, fd: int) -> None:
         """Must be called before `fd` is closed."""
         if self._watched.pop(fd, None) is not None:
-            self._selector.unregister(fd)
+            self._poll.unregister(fd)
 
     def at(self, when: float, callback: Callback) -> Timer:
         timer = Timer(self, callback)
         heappush(self._timers, (when, next(self._order), timer))
         return timer
+
+    def alarm(self, when: float, callback: Callback | None) -> None:
+        """One moment that is often moved, and cheaply so; the last call counts. None: no more."""
+        self._alarm, self._alarm_at = callback, when if callback else math.inf
 
     def forgets_one(self) -> None:
         """A timer was cancelled. Nearly all are, long before their moment: they must not pile up until then."""
@@ -112,20 +121,37 @@ class Loop:
         self.at(self._next_beat, self._beat)
         try:
             while not self._stopping:
-                for key, mask in self._selector.select(self._patience()):
-                    self._call(key.data, key.fd, mask)
+                for fd, events in self._poll.poll(self._patience()):
+                    self._ready(fd, events)
+                self._sound_alarm()
                 self._run_timers()
                 self._run_soon()
             self._run_soon()  # what was posted ahead of `stop`
         finally:
-            self._selector.close()
+            self._poll.close()
             self._ears.close()
             self._mouth.close()
 
+    def _ready(self, fd: int, events: int) -> None:
+        watched = self._watched.get(fd)
+        if watched is None:  # one that was ready together with it has ended it
+            return
+        # Errors and hang-ups are told to whoever waits for either.
+        mask = (READ if events & ~select.EPOLLOUT else 0) | (WRITE if events & ~select.EPOLLIN else 0)
+        self._call(watched[1], fd, mask & watched[0])
+
     def _patience(self) -> float:
-        if self._soon or not self._timers:
+        if self._soon:
             return 0.0
-        return max(0.0, self._timers[0][0] - time.monotonic())
+        first = self._timers[0][0] if self._timers else self._next_beat
+        return max(0.0, min(first, self._alarm_at) - time.monotonic())
+
+    def _sound_alarm(self) -> None:
+        now = time.monotonic()
+        if self._alarm_at <= now and self._alarm is not None:
+            self._lag_s = max(now - self._alarm_at, self._lag_s * LAG_MEMORY)
+            alarm, self._alarm, self._alarm_at = self._alarm, None, math.inf
+            self._call(alarm)
 
     def _run_timers(self) -> None:
         now = time.monotonic()
