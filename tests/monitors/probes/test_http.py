@@ -165,6 +165,43 @@ def test_a_challenge_for_credentials_is_not_answered(prober, target):
     assert len(target.requests) == 1
 
 
+SPECIAL = [
+    {"method": "POST", "body": "secret"},
+    {"method": "HEAD"},
+    {"headers": [{"name": "X-Token", "value": "secret"}]},
+    {"auth": "basic", "auth_username": "alice", "auth_password": "secret"},
+    {"verify_tls": False},
+    {"ip_version": "4"},
+    {"http_version": "2"},
+]
+
+
+@pytest.mark.parametrize("special", SPECIAL)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_nothing_of_a_request_is_left_for_the_next(prober, target, special, host):
+    """Two plain requests are the only ones between which libcurl's handle is not reset."""
+    plain = [f"http://{host}:{target.port}/", f"http://127.0.0.1:{target.port}/"]
+    for url in plain * 2:  # of the first its evidence is kept, for which more is asked of libcurl
+        prober.probe(url)
+    usual = [requested(each) for each in target.requests[-2:]]
+    prober.probe(f"http://{host}:{target.port}/", monitor=2, **special)
+    for url in plain * 2:
+        assert prober.probe(url).vote is Vote.UP
+    assert [requested(each) for each in target.requests[-4:]] == usual * 2
+
+
+def requested(seen):
+    return seen.method, seen.path, seen.headers, seen.body
+
+
+def test_a_certificate_that_need_not_hold_for_one_must_hold_for_the_next(prober, target, authority):
+    with Target(tls=authority.context("127.0.0.1")) as untrusted:
+        for url, options in ((target.url, {}), (untrusted.url, {"verify_tls": False})):
+            for _ in range(2):
+                assert prober.probe(url, monitor=1 + bool(options), **options).vote is Vote.UP
+        assert prober.probe(untrusted.url).reason is Reason.TLS_UNTRUSTED
+
+
 def test_the_handlers_of_other_threads_are_not_disturbed(prober, target):
     """libcurl must not touch signals or the working of other threads: several submit at once."""
 

@@ -63,6 +63,25 @@ def test_cancelled_timers_do_not_pile_up_until_their_moment(loop):
     assert sum(isinstance(each, Timer) for each in gc.get_objects()) < 1000
 
 
+def test_the_alarm_rings_once_at_the_moment_it_was_set_to_last(loop):
+    seen, start = [], time.monotonic()
+
+    def plan():
+        loop.alarm(start + 0.01, lambda: seen.append("moved"))
+        loop.alarm(start + 600, lambda: seen.append("moved again"))
+        loop.alarm(start + 0.05, lambda: seen.append(time.monotonic() - start))
+
+    loop.post(plan)
+    wait_until(lambda: seen)
+    loop.post(lambda: loop.alarm(time.monotonic() + 0.01, lambda: seen.append("switched off")))
+    loop.post(lambda: loop.alarm(0, None))
+    later = threading.Event()
+    loop.post(lambda: loop.at(time.monotonic() + 0.1, later.set))
+    assert later.wait(5)
+    assert len(seen) == 1
+    assert seen[0] >= 0.05
+
+
 def test_every_post_of_many_threads_is_heard(loop):
     seen = []
     threads = [
