@@ -79,6 +79,7 @@ def subject(incident: Incident) -> Subject:
         acknowledged_at=incident.acknowledged_at,
         acknowledged_by=incident.acknowledger,
         monitor_id=incident.monitor_id,
+        flapping=incident.flapping,
     )
 
 

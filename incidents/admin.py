@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
-from incidents.models import Incident, Maintenance, TimelineEntry, Transition
+from incidents.models import Incident, Maintenance, MaintenanceLink, TimelineEntry, Transition
 from monitors.admin import ReadOnly
 
 
@@ -91,3 +91,16 @@ class MaintenanceAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ["everything", ("rule", admin.EmptyFieldListFilter), ("ended_at", admin.EmptyFieldListFilter)]
     list_select_related = ["team"]
     search_fields = ["name", "team__name", "monitors__name"]
+
+
+@admin.register(MaintenanceLink)
+class MaintenanceLinkAdmin(ReadOnly, admin.ModelAdmin):
+    """The addresses themselves are shown to members of the team only. Deleting one here revokes it."""
+
+    list_display = ["name", "team", "monitor", "created_by", "created_at", "used_at"]
+    list_filter = [("used_at", admin.EmptyFieldListFilter), "created_at"]
+    list_select_related = ["team", "monitor", "created_by"]
+    search_fields = ["name", "team__name", "monitor__name"]
+
+    def has_delete_permission(self, request, obj=None):
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)

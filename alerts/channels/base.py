@@ -48,6 +48,7 @@ class Subject:
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
     monitor_id: int | None = None
+    flapping: bool = False  # it keeps going down and coming up
 
 
 @dataclass(frozen=True)

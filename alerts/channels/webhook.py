@@ -179,6 +179,7 @@ def document(message: Message) -> dict[str, Any]:
             "id": about.id,
             "kind": about.kind,
             "cause": about.cause,
+            "flapping": about.flapping,
             "regions": list(about.regions),
             "started_at": iso(about.started_at) or None,
             "resolved_at": iso(about.resolved_at) or None,

@@ -4,6 +4,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from incidents import maintenance_links
+from incidents.links import LinkError
 from incidents.models import Incident, Maintenance, TimelineEntry, Transition
 from tests.factories import make_admin, make_incident, make_monitor, make_user, team_of
 
@@ -60,6 +62,21 @@ def test_maintenance_is_listed_and_shown(client, monitor):
     row.monitors.add(monitor)
     assert "Moving house" in client.get(url("maintenance", "changelist") + "?q=shop").content.decode()
     assert "Shop" in client.get(url("maintenance", "change", row.pk)).content.decode()
+
+
+def test_signed_addresses_are_listed_without_what_they_say_and_revoked_by_deleting_them(client, monitor):
+    link = maintenance_links.make(monitor.team, None, "Deployment", monitor)
+    token = maintenance_links.address(link).rstrip("/").rpartition("/")[2]
+    shown = [
+        client.get(url("maintenancelink", "changelist") + "?q=deploy"),
+        client.get(url("maintenancelink", "change", link.pk)),
+    ]
+    for page in shown:
+        assert "Deployment" in page.content.decode()
+        assert token not in page.content.decode()
+    client.post(url("maintenancelink", "delete", link.pk), {"post": "yes"})
+    with pytest.raises(LinkError):
+        maintenance_links.follow(token)
 
 
 @pytest.mark.parametrize("page", ["add", "change", "delete"])

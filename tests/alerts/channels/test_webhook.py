@@ -34,6 +34,12 @@ def test_everything_there_is_to_say_comes_as_json(sink):
     assert receipt.answer == "200 fine"
 
 
+@pytest.mark.parametrize("flapping", [True, False])
+def test_a_receiver_can_tell_flapping_from_an_outage(sink, flapping):
+    send(sink, make_message(subject=make_subject(flapping=flapping)))
+    assert json.loads(sink.requests[0].body)["data"]["incident"]["flapping"] is flapping
+
+
 def test_it_is_signed_with_both_secrets_as_standard_webhooks(sink):
     new, old = new_secret(), new_secret()
     send(sink, signing_secret=new, old_signing_secret=old)
