@@ -64,8 +64,8 @@ class Window:
             "SELECT monitor_id, r.slug, extract(epoch FROM slot)::float8, vote, reason, "
             "extract(epoch FROM started_at - slot)::float8 FROM monitors_tick t JOIN monitors_region r "
             "ON r.id = t.region_id WHERE slot >= to_timestamp(%s) AND slot < to_timestamp(%s)",
-            self.start,
-            self.end,
+            round(self.start, 3),  # as in `due`: slots lie on whole milliseconds
+            round(self.end, 3),
         )
         self.ticks = [Seen(*row) for row in rows if row[0] in self.stack.targets]
 
