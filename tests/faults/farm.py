@@ -25,6 +25,7 @@ class Probe:
     at: float
     target: int
     region: str
+    good: bool  # how it was answered; after another answer the same check asks once more
 
 
 @dataclass
@@ -99,5 +100,6 @@ class Farm:
         target = int(head.split(b" ", 2)[1].strip(b"/"))
         found = AGENT.search(head)
         region = found[1].decode() if found else HOME
-        self.probes.append(Probe(time.time(), target, region))
-        return BAD if target in self._down or region in self.lied_to else GOOD
+        good = target not in self._down and region not in self.lied_to
+        self.probes.append(Probe(time.time(), target, region, good))
+        return GOOD if good else BAD

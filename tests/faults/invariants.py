@@ -125,7 +125,8 @@ class Window:
         back = {target: monitor for monitor, target in self.stack.targets.items()}
         calm = [t for t in back if not farm.was_down(t, self.start - 60, self.end)]
         interval = self.stack.size.interval
-        keys = Counter(self._slot(probe, back, interval) for probe in farm.seen(self.start, self.end, calm))
+        seen = [probe for probe in farm.seen(self.start, self.end, calm) if probe.good]
+        keys = Counter(self._slot(probe, back, interval) for probe in seen)
         return sum(count - 1 for count in keys.values())
 
     @staticmethod
