@@ -36,13 +36,13 @@ def apply(changes: Iterable[StatusChange]) -> None:
 
 def _waves(changes: Iterable[StatusChange]) -> Iterator[list[StatusChange]]:
     """The changes in their order, in lists in which no monitor comes twice: each is written with a few statements."""
-    wave: list[StatusChange] = []
+    wave: dict[int, StatusChange] = {}
     for change in changes:
-        if any(each.monitor.pk == change.monitor.pk for each in wave):
-            yield wave
-            wave = []
-        wave.append(change)
-    yield wave
+        if change.monitor.pk in wave:
+            yield list(wave.values())
+            wave = {}
+        wave[change.monitor.pk] = change
+    yield list(wave.values())
 
 
 def _write(wave: list[StatusChange], names: dict[int, str]) -> None:

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import Error, connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
 from alerts import messages
 from alerts.channels.base import Event, Message, Permanent, Receipt, Rendered, Temporary
 from alerts.domain.tries import FALL_BACK, next_attempt
-from alerts.models import Channel, ChannelQuerySet, Delivery, Status
+from alerts.models import FAILING, Channel, ChannelQuerySet, Delivery, Status
 from alerts.services import browsers, falling_back, mail_templates
 from alerts.transport import Transport
 from monitors import live
@@ -170,13 +170,10 @@ def _went_wrong(delivery: Delivery, outcome: Temporary | Permanent, now: datetim
 def _succeeded(delivery: Delivery, receipt: Receipt, now: datetime) -> None:
     delivery.reference = _storable(receipt.reference)[:200]
     ended = _end(delivery, Status.KEPT if receipt.kept else Status.SENT, receipt.answer, now)
-    if ended and not receipt.kept and not _is_known_well(delivery.channel, now):
-        _channel(delivery).update(last_ok_at=now)
-
-
-def _is_known_well(channel: Channel | None, now: datetime) -> bool:
-    last = channel and channel.last_ok_at
-    return bool(channel and last and now - last < WELL_FOR and not channel.failing)
+    if ended and not receipt.kept:
+        # By what is stored now: another message may have failed since this one was read.
+        stale = Q(last_ok_at=None) | Q(last_ok_at__lt=now - WELL_FOR) | FAILING
+        _channel(delivery).filter(stale).update(last_ok_at=now)
 
 
 def _failed(delivery: Delivery, outcome: Temporary, now: datetime) -> None:
@@ -196,10 +193,12 @@ def _failed(delivery: Delivery, outcome: Temporary, now: datetime) -> None:
 
 
 def _end(delivery: Delivery, status: Status, answer: str, now: datetime) -> bool:
-    """False where somebody else has ended it."""
-    delivery.status, delivery.answer, delivery.finished_at = status, _storable(answer)[:500], now
-    told = {name: getattr(delivery, name) for name in ("status", "answer", "finished_at", "reference")}
-    return Delivery.objects.filter(pk=delivery.pk, status=Status.SENDING).update(**told) == 1
+    """False where somebody else has ended it: it is left as it was, and not counted twice."""
+    said, ours = _storable(answer)[:500], Delivery.objects.filter(pk=delivery.pk, status=Status.SENDING)
+    if not ours.update(status=status, answer=said, finished_at=now, reference=delivery.reference):
+        return False
+    delivery.status, delivery.answer, delivery.finished_at = status, said, now
+    return True
 
 
 def _close(delivery: Delivery, status: Status, answer: str) -> Delivery:

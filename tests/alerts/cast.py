@@ -49,6 +49,13 @@ def goes_down(monitor, at=None) -> Incident:
     return Incident.objects.filter(monitor=monitor).latest("started_at")
 
 
+def many_go_down(monitor, count):
+    """Others of its team, of which people are to be told."""
+    for number in range(count):
+        goes_down(make_monitor(monitor.team, name=f"Shop {number}", status="up"))
+    announce()
+
+
 def comes_back(monitor, at=None):
     change(monitor, "validating", "up", at)
 

@@ -1,6 +1,5 @@
 """From the outbox to the receiver: at least once, in order, with the same key; and what follows from failures."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -10,10 +9,7 @@ from django.utils import timezone
 from accounts.models import Role
 from alerts.models import Channel, Delivery, Status
 from alerts.services import attempts, channels, claiming
-from alerts.services.delivery import Crew
-from alerts.transport import DEADLINE_S
 from incidents.models import Incident
-from monitors.models import Pulse
 from tests.alerts.cast import (
     announce,
     comes_back,
@@ -22,12 +18,12 @@ from tests.alerts.cast import (
     ledger,
     make_owned,
     make_policy,
+    many_go_down,
     minutes,
     send,
 )
-from tests.factories import make_channel, make_monitor, make_user
-from tests.helpers import wait_until
-from tests.servers import Target, answer, hang
+from tests.factories import make_channel, make_user
+from tests.servers import Target, answer
 
 pytestmark = pytest.mark.django_db
 
@@ -78,10 +74,11 @@ def test_a_crash_after_sending_sends_exactly_once_more_with_the_same_key(sink, d
 
 
 def test_what_somebody_else_has_finished_meanwhile_is_left_as_it_is(sink, down):
-    [pk] = claiming.claim(timezone.now(), 10)
+    loaded = attempts.load(claiming.claim(timezone.now(), 10))
     Delivery.objects.update(status=Status.SENT, answer="by another")
-    attempts.attempt(*attempts.load([pk]), keep_hold)
+    delivery = attempts.attempt(*loaded, keep_hold)
     assert row().answer == "by another"
+    assert delivery.status == Status.SENDING  # which nobody counts as sent once more
 
 
 def test_what_was_sent_is_written_down_once_the_database_is_back(sink, down, monkeypatch):
@@ -113,6 +110,16 @@ def test_a_failure_is_tried_again_later_and_says_why(sink, hook, down):
     sink.heals()
     send(row().next_attempt_at)
     assert (row().status, row().attempts) == ("sent", 2)
+
+
+def test_a_channel_works_again_although_another_message_failed_after_this_one_was_read(sink, hook, down):
+    now = timezone.now()
+    Channel.objects.update(last_ok_at=now - timedelta(seconds=1))
+    loaded = attempts.load(claiming.claim(now, 10))
+    Channel.objects.update(last_failed_at=now)
+    attempts.attempt(*loaded, keep_hold)
+    hook.refresh_from_db()
+    assert not hook.failing
 
 
 def test_retry_after_is_honoured(sink, down):
@@ -250,12 +257,6 @@ def test_a_test_is_a_real_message_and_its_failure_is_final(sink, hook):
 
 
 # Many at once ---------------------------------------------------------------------------------------------------------
-def many_go_down(monitor, count):
-    for number in range(count):
-        goes_down(make_monitor(monitor.team, name=f"Shop {number}", status="up"))
-    announce()
-
-
 def test_what_is_too_much_for_a_channel_comes_in_one_digest(sink, hook, monitor):
     many_go_down(monitor, 45)  # from 50 on the brake is pulled
     now = timezone.now()
@@ -325,73 +326,6 @@ def test_a_flood_after_a_quiet_time_is_claimed_without_reading_all_of_it_for_eac
         cursor.execute("ANALYZE alerts_delivery")
     Delivery.objects.update(status=Status.PENDING)
     assert claiming._due(timezone.now()).explain().count("delivery_outbox") == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_hanging_receiver_holds_up_nobody_else():
-    with Target() as stuck, Target() as fine:
-        stuck.does(hang)
-        monitor = make_owned()
-        slow = make_channel(monitor.team, stuck.url, name="Stuck")
-        quick = make_channel(monitor.team, fine.url, name="Fine")
-        make_policy(monitor.team, (slow, 0), (quick, 0))
-        many_go_down(monitor, 12)
-        crew = Crew(16)
-        try:
-            wait_until(lambda: told_by(crew).count(("down", "Fine", "sent")) == 12, 60, what="all are told")
-            assert not [name for _, name, _ in ledger(status="sent") if name == "Stuck"]
-            wait_until(lambda: counted(crew, "sent:webhook") == 12, what="they are counted, each kind by itself")
-        finally:
-            stuck.close()
-            crew.finish()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_more_receivers_may_hang_than_there_are_connections_to_the_database():
-    """What waits for a provider holds a thread, and no connection."""
-    connections_at_most = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
-    with Target() as stuck, Target() as fine:
-        stuck.does(hang)
-        monitor = make_owned()
-        hanging = [make_channel(monitor.team, stuck.url, name=f"Stuck {n}") for n in range(connections_at_most)]
-        quick = make_channel(monitor.team, fine.url, name="Fine")
-        make_policy(monitor.team, *((each, 0) for each in hanging), (quick, 0))
-        many_go_down(monitor, 2)
-        crew = Crew()
-        started = time.monotonic()
-        try:
-            crew.run()
-            wait_until(lambda: ledger(status="sent").count(("down", "Fine", "sent")) == 2, what="both are told")
-            assert time.monotonic() - started < DEADLINE_S
-        finally:
-            stuck.close()
-            crew.finish()
-
-
-def test_a_database_that_is_away_takes_no_thread_for_good(sink, down, monkeypatch):
-    crew = Crew(2)
-    with monkeypatch.context() as broken:
-        broken.setattr("alerts.services.delivery.claim", failing)
-        for _ in range(3):
-            with pytest.raises(OperationalError):
-                crew.run()
-    assert crew._free() == 2
-    crew.finish()
-
-
-def failing(*_):
-    raise OperationalError("the database is away")
-
-
-def told_by(crew):
-    """What is sent after one more run, which ends when nothing has ended for half a second."""
-    crew.run()
-    return ledger(status="sent")
-
-
-def counted(crew, name):
-    crew.tell()
-    return Pulse.objects.filter(name=name).values_list("done", flat=True).first()
 
 
 def test_other_members_are_told_when_the_owner_has_no_address(monitor, settings):
