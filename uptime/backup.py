@@ -80,7 +80,8 @@ def write(out: IO[bytes], now: datetime, ticks: bool = True, secrets: Mapping[st
 
     Without `ticks` the table of single results is empty in it.
     """
-    with transaction.atomic(durable=True), zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL) as file:
+    packed = zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL)
+    with transaction.atomic(durable=True), take_time(), packed as file:
         _take_snapshot()
         found = {model._meta.db_table: _write_table(file, model, ticks or model is not Tick) for model in tables()}
         manifest = Manifest(FORMAT, settings.VERSION, now.isoformat(timespec="seconds"), migrations(), _days(), found)
@@ -98,7 +99,6 @@ def _take_snapshot() -> None:
     """Everything read from here on is of one moment; nothing is locked but against dropping."""
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-    take_time()
 
 
 def _write_table(file: zipfile.ZipFile, model: Model, rows_too: bool) -> Table:

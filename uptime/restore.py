@@ -76,8 +76,7 @@ def restore(
     manifest = backup.manifest
     _require_same_state(manifest)
     try:
-        with transaction.atomic(durable=True):
-            take_time()
+        with transaction.atomic(durable=True), take_time():
             if not force:
                 _require_rest(now)
             _empty(replace)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from uptime.lib import patience
 from uptime.lib.brokers import broker_url
 from uptime.lib.env import env, env_bool, env_int, env_list
 from uptime.lib.hosts import own_names
@@ -124,9 +125,23 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a pooled connection may be older than the server's last restart
 DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    # A server that is gone without a word is missed after 40 s (libpq's names; seconds, the last one milliseconds).
+    "keepalives_idle": 20,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 40_000,
     **DATABASES["default"].get("OPTIONS", {}),
-    # Web and workers run threads: a small pool each, so that a request or a task costs no reconnection.
-    "pool": {"min_size": 1, "max_size": env_int("DATABASE_POOL", 8, least=1, most=100), "timeout": 10},
+    # Web and workers run threads: a small pool each, so that a request or a task costs no reconnection. Each attempt to
+    # connect waits twice as long as the one before, in the pool's own default for five minutes: after ten seconds it
+    # begins anew, so that nobody is without a database much longer than the database is away.
+    "pool": {
+        "min_size": 1,
+        "max_size": env_int("DATABASE_POOL", 8, least=1, most=100),
+        "timeout": 10,
+        "reconnect_timeout": 10,
+        "connection_class": patience.Connection,
+    },
     # A stuck lock or a runaway statement must not stop the pipeline (milliseconds).
     "options": "-c lock_timeout=5000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000"
     " -c timezone=UTC",

@@ -123,8 +123,7 @@ def export(day: date, replace: bool = False) -> ArchivedDay:
 
 
 def _write(target: Store, day: date, now: datetime, replace: bool) -> Manifest:
-    with transaction.atomic():
-        take_time()
+    with transaction.atomic(), take_time():
         _lock(day)
         before = None if replace else _manifest_or_none(target, day)
         with target.writing(_data_name(day)) as sink:
@@ -210,8 +209,7 @@ def restore(day: date, keep: timedelta) -> datetime:
     A day that was read back before is only kept for longer.
     """
     until = timezone.now() + keep
-    with fetched(day) as (manifest, rows), transaction.atomic():
-        take_time()
+    with fetched(day) as (manifest, rows), transaction.atomic(), take_time():
         _lock(day)
         noted = ArchivedDay.objects.filter(day=day).first()
         if not _has_ticks(day):

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 DATABASE_AWAY = ("psycopg", "django.db.utils", "psycopg_pool", "ConnectionResetError")
 OF_OURS = {"lost", "not_dispatched", "missed_window"}
 A_DAY = timedelta(days=1)
-TICK = "monitor_id, region_id, slot, vote, reason, config_version, attempts, address, detail"
+TICK = "monitor_id, region_id, slot, vote, reason, config_version, attempts, address, detail, degraded"
 BACK_S = 30  # until everything is as before
 
 
@@ -98,7 +98,7 @@ def test_old_ticks_are_dropped_while_everything_runs(stack, trial):
         for statement in (
             f"CREATE TABLE {table} (LIKE monitors_tick INCLUDING DEFAULTS)",
             f"INSERT INTO {table} ({TICK}) "
-            f"SELECT n, 1, '{day}', 'up', '', 1, 1, '', '' FROM generate_series(1, 1000000) n",
+            f"SELECT n, 1, '{day}', 'up', '', 1, 1, '', '', false FROM generate_series(1, 1000000) n",
             f"ALTER TABLE monitors_tick ATTACH PARTITION {table} FOR VALUES FROM ('{day}') TO ('{day + A_DAY}')",
         ):
             connection.execute(statement)

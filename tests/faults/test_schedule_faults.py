@@ -37,7 +37,7 @@ def more_beats(stack, count: int):
 
 
 def own_beat(stack) -> list[int]:
-    return stack.product.pids("uptime.celery", "beat")
+    return stack.product.pids("uptime.celery beat")
 
 
 def busiest_second(stack, start: float, end: float) -> int:

@@ -1,17 +1,21 @@
 """Rows out of PostgreSQL and into it by COPY: in pieces, so that a table of any size takes little memory."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from django.db import connection
 
 PIECE = 1 << 16  # bytes handed on at once; PostgreSQL itself sends a row at a time
 
 
-def take_time() -> None:
+@contextmanager
+def take_time() -> Iterator[None]:
     """In the present transaction nothing is broken off because it takes long; waiting for locks still is."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    with connection.connection.unhurried():
+        yield
 
 
 def copy_out(query: str, write: Callable[[bytes], object], options: str = "") -> int:

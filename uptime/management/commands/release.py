@@ -22,7 +22,8 @@ class Command(BaseCommand):
     def handle(self, *args, **options):
         with connection.cursor() as cursor:  # a migration may take its time, but never waits long for a lock
             cursor.execute("SET statement_timeout = 0")
-        call_command("migrate", verbosity=0, interactive=False)
+        with connection.connection.unhurried():
+            call_command("migrate", verbosity=0, interactive=False)
         partitions.ensure_partitions(timezone.now().date())
         sync_periodic()
         ensure_local_region()
