@@ -1,6 +1,6 @@
 """`make bench`: what a check costs, how many a second are kept up, how punctually, and in how much memory.
 
-All parts but `hostile`, `alerts`, `storm` and `soak` run by default, about seven minutes;
+All parts but `hostile`, `alerts`, `storm`, `soak` and `stall` run by default, about seven minutes;
 `make bench BENCH_ARGS="http"` runs one, --help tells more.
 """
 
@@ -18,6 +18,7 @@ from bench import assertions as asserting
 from bench import floor, measure
 from bench import hostile as harm
 from bench import pings as heartbeats
+from bench import stall as stalling
 from bench.installation import COLUMNS, Installation
 from bench.target import Target
 
@@ -190,13 +191,25 @@ def soak(bench: Bench) -> None:
     installation.unload()
 
 
+def stall(bench: Bench) -> None:
+    """20,000 monitors every 30 s, and dispatch stands still for a minute: how soon all is as before."""
+    installation, options = bench.installation, bench.options
+    installation.load({bench.target.http: options.soak_monitors}, 30)
+    time.sleep(40.0)
+    found = stalling.watch(installation, options.stall_seconds)
+    bench.say(f"{found.not_sent:,} slots were not sent; all were accounted for {found.seconds:.0f} s later")
+    bench.say(f"meanwhile {found.checks:,} were checked, {found.missed:,} were not, p99 delay {found.p99:.0f} ms")
+    bench.say(f"results were late by {found.behind:.0f} s at most")
+    installation.unload()
+
+
 TICKS_SIZE = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'monitors_tick'::regclass"
 
 PARTS: dict[str, Callable[[Bench], None]] = {
     each.__name__: each
-    for each in (memory, http, https, hanging, idle, pings, hostile, assertions, alerts, storm, soak)
+    for each in (memory, http, https, hanging, idle, pings, hostile, assertions, alerts, storm, soak, stall)
 }
-LONG = ("hostile", "alerts", "storm", "soak")
+LONG = ("hostile", "alerts", "storm", "soak", "stall")
 DEFAULT = [name for name in PARTS if name not in LONG]
 
 
@@ -218,6 +231,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--storm-seconds", type=float, default=60.0, help="in which they come")
     parser.add_argument("--soak-monitors", type=int, default=20_000)
     parser.add_argument("--soak-seconds", type=float, default=600.0)
+    parser.add_argument("--stall-seconds", type=float, default=60.0)
     options = parser.parse_args()
     if unknown := set(options.parts) - PARTS.keys():
         parser.error(f"there is no part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")

@@ -5,7 +5,9 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from django.db import connection
 
 T = TypeVar("T")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -32,3 +34,9 @@ def find_chromium() -> str | None:
     """The browser for the tests marked `browser`: CHROMIUM, else one on the PATH."""
     candidates = [os.environ.get("CHROMIUM"), *map(shutil.which, CHROMIUMS)]
     return next((path for path in candidates if path and os.access(path, os.X_OK)), None)
+
+
+def connection_params() -> dict[str, Any]:
+    """How to connect to the database of this test by psycopg, beside Django."""
+    known = {"host", "port", "user", "password", "dbname", "options", "connect_timeout"}
+    return {name: value for name, value in connection.get_connection_params().items() if name in known}

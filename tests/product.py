@@ -14,6 +14,7 @@ import psycopg
 import requests
 
 from tests.helpers import free_port, wait_until
+from tests.prepared import CLUSTER, put_database_into
 from uptime import environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,10 +22,12 @@ START_S = 120.0
 
 
 class Product:
-    """One running installation with a folder and a port of its own; a context manager."""
+    """One running installation with a folder and a port of its own; a context manager. `fresh`: started for the first
+    time on its machine, else it finds a database that is up to date."""
 
-    def __init__(self, folder: Path, **knobs: str) -> None:
+    def __init__(self, folder: Path, fresh: bool = False, **knobs: str) -> None:
         self.folder, self.port = folder, free_port()
+        self._fresh = fresh or "DATABASE_URL" in knobs
         ours = {**dict.fromkeys(environment.KNOBS, ""), "DJANGO_SETTINGS_MODULE": ""}
         self.env = {name: value for name, value in os.environ.items() if name not in ours}
         self.env |= {"DATA_DIR": str(folder), "PORT": str(self.port), **knobs}
@@ -44,6 +47,8 @@ class Product:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        if not (self._fresh or (self.folder / CLUSTER).exists()):
+            put_database_into(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -11,6 +11,7 @@ from celery import Celery, signals
 from django.conf import settings
 
 from uptime import queues
+from uptime.lib.brokers import AMQP
 from uptime.lib.memory import keep_what_is_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "uptime.settings")
@@ -21,7 +22,7 @@ WORK = queues.name(queues.WORK, settings.QUEUE_PREFIX)
 
 ROUTES: dict[str, dict[str, str]] = {}  # task name to its queue, filled as tasks are declared
 
-app = Celery("uptime", set_as_current=True)
+app = Celery("uptime", set_as_current=True, amqp=AMQP)
 app.conf.update(
     queues.configuration(settings.BROKER_URL, "central", settings.QUEUE_PREFIX, [CONTROL, WORK]),
     task_acks_late=True,
@@ -35,16 +36,32 @@ app.conf.update(
 signals.worker_ready.connect(keep_what_is_loaded)
 
 
+EVERY_SECOND = "uptime.every_second"  # does all that is to be done every second on `control`
+ROUTES[EVERY_SECOND] = {"queue": CONTROL}
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One line of beat's table."""
+    """A job, or a line of beat's table."""
 
     task: str
     every: int  # seconds
     queue: str
 
+    @property
+    def shares(self) -> bool:
+        """Whether it shares its message with others."""
+        return self.every == 1 and self.queue == CONTROL
+
 
 PERIODIC: list[Entry] = []
+
+
+def beat_entries() -> list[Entry]:
+    """What beat sends. Every message takes beat, worker and broker a few milliseconds and several ways to and fro:
+    with one for each job of each second, that is most of what an idle installation does, and more than there is time
+    for when the broker is 200 ms away."""
+    return [Entry(EVERY_SECOND, 1, CONTROL), *(entry for entry in PERIODIC if not entry.shares)]
 
 
 def periodic(every: int, queue: str = CONTROL):

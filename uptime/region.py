@@ -17,6 +17,7 @@ from monitors.probes.base import Check, Outcome
 from monitors.probes.engine import Engine
 from uptime import canaries, queues, testwire
 from uptime.lib import addresses
+from uptime.lib.brokers import AMQP
 from uptime.lib.crypto import SealError, key_bytes, unseal
 from uptime.lib.env import EnvError, env, env_bool, env_int
 from uptime.lib.memory import keep_what_is_loaded
@@ -63,7 +64,7 @@ ADDRESSES = public_addresses(env("PUBLIC_ADDRESSES"))
 NAME = f"{socket.gethostname()}:{os.getpid()}"
 
 # No Django in here, whatever the environment names: fixups would load the centre's settings.
-app = Celery("uptime-region", set_as_current=False, fixups=[])
+app = Celery("uptime-region", set_as_current=False, fixups=[], amqp=AMQP)
 # A check delivered a second time would come too late to count.
 app.conf.update(
     queues.configuration(BROKER_URL, f"region.{REGION}", PREFIX, [queues.checks(REGION, PREFIX)], redeliver=False),

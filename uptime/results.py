@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
 from uptime import queues
+from uptime.lib.brokers import AMQP
 from uptime.lib.memory import keep_what_is_loaded
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "uptime.settings")
@@ -44,7 +45,7 @@ class ResultsApp(Celery):
         raise PublishRefusedError("the results worker publishes nothing")
 
 
-app = ResultsApp("uptime-results", set_as_current=False)
+app = ResultsApp("uptime-results", set_as_current=False, amqp=AMQP)
 app.conf.update(
     queues.configuration(settings.BROKER_URL, "results", settings.QUEUE_PREFIX, [RESULTS]),
     task_acks_late=True,

@@ -130,7 +130,7 @@ DATABASES["default"]["OPTIONS"] = {
     "keepalives_idle": 20,
     "keepalives_interval": 5,
     "keepalives_count": 4,
-    "tcp_user_timeout": 40_000,
+    "tcp_user_timeout": 35_000,
     **DATABASES["default"].get("OPTIONS", {}),
     # Web and workers run threads: a small pool each, so that a request or a task costs no reconnection. Each attempt to
     # connect waits twice as long as the one before, in the pool's own default for five minutes: after ten seconds it

@@ -84,7 +84,7 @@ def centre(folder: Path) -> list[Spec]:
     return [
         spec("web", python("gunicorn", "-c", "python:uptime.gunicorn", "uptime.wsgi"), RANK_FRONT, 8.0),
         spec("results", worker("uptime.results", results, "results", "-P", "solo"), RANK_RESULTS),
-        spec("control", worker("uptime.celery", control, "control", "-P", "threads", "-c", "3"), RANK_CENTRE),
+        spec("control", worker("uptime.celery", control, "control", "-P", "threads", "-c", "4"), RANK_CENTRE),
         spec("work", worker("uptime.celery", work, "work", "-P", "threads", "-c", "4"), RANK_CENTRE, 12.0),
         spec("beat", beat, RANK_FRONT),
         spec("practice", python("uptime.practice"), RANK_FRONT, 3.0, environment_of("DATA_DIR", "PRACTICE_PORT")),

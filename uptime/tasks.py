@@ -1,11 +1,13 @@
 """The central tasks, in the order data flows; each loads, calls one service, and hands on. All may run twice."""
 
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from time import monotonic
 
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from alerts.services import channels, delivery, planning
@@ -31,18 +33,22 @@ from monitors.services import (
     testruns,
 )
 from monitors.services.dispatch import claim_due
+from monitors.services.record import Recorded
 from monitors.services.sweep import sweep as sweep_monitors
 from monitors.times import now_ms
+from uptime import pulses as marking
 from uptime import queues, testwire
-from uptime.celery import WORK, app, periodic
+from uptime.celery import EVERY_SECOND, PERIODIC, WORK, Entry, app, periodic
 from uptime.heartbeat import EVERY_S
 from uptime.heartbeat import send as send_heartbeat
 from uptime.lib.crypto import key_bytes, seal
+from uptime.lib.sql import alone
 
 logger = logging.getLogger(__name__)
 
 BATCH = 200  # checks in one message
 RESULTS_BACKLOG = 2_000  # waiting results from which on nothing is sent: they would only fill the broker up
+TURN_S = 2.0  # how long a job that comes every second may go on with what has piled up
 PURGE_AFTER = timedelta(hours=1)  # how long a deletion can be undone
 
 
@@ -57,24 +63,13 @@ def dispatch() -> None:
 @periodic(every=1)
 def sweep() -> None:
     """Account for slots whose results are overdue."""
-    # `now` stays what it was at the start: what is put off until later is not looked at again in this run.
-    more, now = True, timezone.now()
-    while more:
-        with transaction.atomic():
-            done, more = sweep_monitors(now)
-            incidents.apply(done.changes)
-        live.bump(done.teams)
+    _judge_in_turn("sweep", sweep_monitors)
 
 
 @periodic(every=1)
 def judge_heartbeats() -> None:
     """Look at the heartbeats whose ping is due."""
-    more, now = True, timezone.now()
-    while more:
-        with transaction.atomic():
-            done, more = heartbeats.judge(now)
-            incidents.apply(done.changes)
-        live.bump(done.teams)
+    _judge_in_turn("heartbeats", heartbeats.judge)
 
 
 @periodic(every=1)
@@ -177,6 +172,44 @@ def prune() -> None:
 def purge() -> None:
     """Remove for good what was deleted more than an hour ago."""
     edit.purge(timezone.now() - PURGE_AFTER)
+
+
+@app.task(name=EVERY_SECOND, expires=2, shared=False)
+def every_second() -> None:
+    """All jobs of every second on `control`, one after the other.
+
+    One that fails keeps none of the others from its turn; one that takes longer does so beside the next second's run.
+    """
+    for entry in PERIODIC:
+        if entry.shares:
+            _do(entry)
+
+
+def _do(entry: Entry) -> None:
+    begun = monotonic()
+    try:
+        app.tasks[entry.task]()
+        marking.succeeded(entry, begun)
+    except Exception:
+        logger.exception("%s failed", entry.task)
+        close_old_connections()  # what is broken is not handed on to the next one
+
+
+def _judge_in_turn(what: str, judge: Callable[[datetime], tuple[Recorded, bool]]) -> None:
+    """Judge what is due, some hundred in each transaction, and leave what takes too long to the next second's run.
+
+    Only one run at a time, wherever it runs: with thousands due there would be several, each waiting for the other's
+    locks, and no thread left for dispatch, whose slots would be missed and be due here in their turn.
+    """
+    # `now` stays what it was at the start: what is put off until later is not looked at again in this run.
+    more, now, until = True, timezone.now(), monotonic() + TURN_S
+    while more and monotonic() < until:
+        with transaction.atomic():
+            if not alone(what):
+                return
+            done, more = judge(now)
+            incidents.apply(done.changes)
+        live.bump(done.teams)
 
 
 def publish_checks(region: Region, checks: list[Check]) -> None:

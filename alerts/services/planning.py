@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery, prefetch_related_objects
 
 from alerts.channels.base import Event
@@ -21,11 +21,9 @@ from alerts.services import policies
 from incidents.models import Incident, Notice, Transition
 from monitors import live
 from monitors.domain.verdict import Status as MonitorStatus
+from uptime.lib.sql import alone
 
 BATCH = 500  # of each: a transaction stays short
-LOCK = (
-    0x5E7_0A1  # the PostgreSQL advisory lock that lets one run through at a time: what went up is told after the fall
-)
 OVER = {Incident.Resolution.RECOVERED, Incident.Resolution.BY_HAND}  # what people are told of
 FLAPPING = "Quiet: it is flapping, and was told of once."
 EXPIRIES = {Incident.Kind.CERTIFICATE, Incident.Kind.DOMAIN}
@@ -48,19 +46,13 @@ def announce(now: datetime) -> int:
     written, more = 0, True
     while more:
         with transaction.atomic():
-            if not _alone():
+            if not alone("announce"):  # what went up is told after the fall
                 return written
             touched, more = _take(now)
             teams, count = _write(touched, now)
             written += count
         live.bump(teams)
     return written
-
-
-def _alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-        return bool(cursor.fetchone()[0])
 
 
 # What there is to look at ---------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 
 from monitors.models import ArchivedDay, Pulse, Tick
@@ -27,6 +27,7 @@ from monitors.models.archive import final_from
 from monitors.services import partitions
 from uptime.lib.copying import copy_in, copy_out, quoted, take_time
 from uptime.lib.s3 import Bucket, Signature
+from uptime.lib.sql import alone
 from uptime.lib.stores import Folder, MissingError, Sink, Store, StoreError
 
 logger = logging.getLogger(__name__)
@@ -290,10 +291,8 @@ def _manifest_or_none(source: Store, day: date) -> Manifest | None:
 
 def _lock(day: date) -> None:
     """One process at a time is at a day: a long task may be delivered once more while it still runs."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [f"archive {day}"])
-        if not cursor.fetchone()[0]:
-            raise BusyError(f"Another process is exporting or restoring {day} at the moment.")
+    if not alone(f"archive {day}"):
+        raise BusyError(f"Another process is exporting or restoring {day} at the moment.")
 
 
 @contextmanager

@@ -22,9 +22,10 @@ def sweep(now: datetime, most: int = SWEEP) -> tuple[Recorded, bool]:
 
     A missing vote becomes no data only once nothing about its time can still arrive: the region's own results are in
     past the watermark, or the region is offline. Until then a backlog of ours is waited for. Runs in a transaction.
+    Monitors of which results are being stored at this moment are left for the next time.
     """
-    overdue = State.objects.filter(sweep_at__lte=now, monitor__deleted_at=None)
-    ids = list(overdue.order_by("sweep_at").values_list("pk", flat=True)[:most])
+    overdue = State.objects.select_for_update(skip_locked=True, of=("self",)).filter(sweep_at__lte=now)
+    ids = list(overdue.filter(monitor__deleted_at=None).order_by("sweep_at").values_list("pk", flat=True)[:most])
     states, heard = lock_states(ids), hearing()
     _give_up_ancient(states, now)
     cases = load_cases(states)

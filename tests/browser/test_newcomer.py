@@ -13,7 +13,7 @@ SOON = 40_000  # milliseconds
 
 @pytest.fixture(scope="module")
 def product(tmp_path_factory):
-    with Product(tmp_path_factory.mktemp("newcomer")) as running:
+    with Product(tmp_path_factory.mktemp("newcomer"), fresh=True) as running:
         yield running
 
 

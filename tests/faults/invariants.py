@@ -190,7 +190,7 @@ class Window:
     def problems_with(self, outage: Outage) -> list[str]:
         """What is wrong with how an outage that lasted long enough was noticed."""
         size, monitor = self.stack.size, next(m for m, t in self.stack.targets.items() if t == outage.target)
-        blind_until = max(outage.start, self.over)
+        blind_until = max(outage.start, self.over + self.recovery_s())
         bound = blind_until + (CONFIRM + 1) * size.interval + size.timeout + size.lateness + size.slack_s
         found = self.stack.sql(
             "SELECT extract(epoch FROM started_at)::float8, resolved_at IS NOT NULL FROM incidents_incident "

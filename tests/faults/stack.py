@@ -22,6 +22,7 @@ from tests.faults.farm import HOME, Farm
 from tests.faults.proxy import Proxy
 from tests.faults.sinks import Sinks
 from tests.helpers import wait_until
+from tests.prepared import put_database_into
 from tests.product import ROOT, Product
 from uptime import embedded
 from uptime.lib.proc import Crew
@@ -103,6 +104,7 @@ class Stack:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as steps:
             self.servers.mkdir(mode=0o711, exist_ok=True)
+            put_database_into(self.servers)
             steps.callback(self.crew.stop)
             self.start_server(embedded.postgres(self.servers))
             self.start_server(embedded.valkey(self.servers))

@@ -96,7 +96,7 @@ def test_old_ticks_are_dropped_while_everything_runs(stack, trial):
     table = f"monitors_tick_{day:%Y%m%d}"
     with connect(stack) as connection:
         for statement in (
-            f"CREATE TABLE {table} (LIKE monitors_tick INCLUDING DEFAULTS)",
+            f"CREATE TABLE {table} (LIKE monitors_tick INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
             f"INSERT INTO {table} ({TICK}) "
             f"SELECT n, 1, '{day}', 'up', '', 1, 1, '', '', false FROM generate_series(1, 1000000) n",
             f"ALTER TABLE monitors_tick ATTACH PARTITION {table} FOR VALUES FROM ('{day}') TO ('{day + A_DAY}')",

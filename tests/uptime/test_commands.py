@@ -11,7 +11,7 @@ from monitors.models import Region
 from monitors.services import edit
 from tests.factories import make_region, make_user, team_of
 from uptime import localregions
-from uptime.celery import PERIODIC
+from uptime.celery import beat_entries
 from uptime.lib.crypto import key_bytes
 from uptime.management.commands.release import ensure_local_region, sync_periodic
 
@@ -28,7 +28,7 @@ def test_beats_entries_follow_the_code():
     sync_periodic()
     ours = PeriodicTask.objects.filter(name__startswith="uptime: ")
     assert {(entry.task, entry.interval.every, entry.queue) for entry in ours} == {
-        (entry.task, entry.every, entry.queue) for entry in PERIODIC
+        (entry.task, entry.every, entry.queue) for entry in beat_entries()
     }
     assert all(entry.expire_seconds for entry in ours)
 

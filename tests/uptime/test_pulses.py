@@ -33,6 +33,22 @@ def test_the_work_stays_done_when_its_pulse_cannot_be_marked(monkeypatch):
     assert tasks.purge.apply().successful()
 
 
+def test_the_jobs_of_every_second_come_in_one_message_and_each_marks_its_own_pulse():
+    tasks.every_second.apply()
+    assert set(Pulse.objects.values_list("name", flat=True)) == {
+        "dispatch", "sweep", "judge_heartbeats", "judge_groups", "maintain", "announce"
+    }  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_of_them_that_fails_keeps_none_of_the_others_from_its_turn(monkeypatch):
+    monkeypatch.setattr(tasks.groups, "judge", lambda _: 1 / 0)
+    assert tasks.every_second.apply().successful()
+    done = set(Pulse.objects.values_list("name", flat=True))
+    assert "judge_groups" not in done
+    assert {"judge_heartbeats", "maintain", "announce"} <= done
+
+
 @pytest.mark.parametrize("entry", PERIODIC, ids=lambda entry: entry.task)
 def test_the_name_of_every_periodic_task_fits_its_pulse(entry):
     assert len(entry.task.removeprefix("uptime.")) <= Pulse._meta.get_field("name").max_length

@@ -1,5 +1,8 @@
 """Beat's tasks, and a worker of a region, on a real broker: from a due slot to a tick."""
 
+import time
+
+import psycopg
 import pytest
 from celery.contrib.testing.worker import start_worker
 from django.conf import settings
@@ -16,18 +19,21 @@ from monitors.models import (
     RegionWorker,
     RolledUp,
     Round,
+    State,
     Tick,
 )
 from monitors.probes.reasons import Reason
 from monitors.queries_tests import progress
-from monitors.services import partitions, pulses, regions
+from monitors.services import edit, partitions, pulses, regions
+from monitors.services.record import Recorded
 from monitors.services.testruns import Trial
+from monitors.times import from_ms
 from tests.factories import make_region, make_user, team_of
-from tests.helpers import wait_until
-from tests.monitors.services.cast import make_watched
+from tests.helpers import connection_params, wait_until
+from tests.monitors.services.cast import make_watched, state_of
 from tests.servers import Target, answer
 from uptime import actions, queues, tasks
-from uptime.celery import CONTROL, PERIODIC, app
+from uptime.celery import CONTROL, PERIODIC, app, beat_entries
 from uptime.lib.crypto import SealError, key_bytes, new_key, unseal
 from uptime.results import app as results_app
 
@@ -51,6 +57,11 @@ def _empty_queues():
             queue = queues.declare(queues.name(name, settings.QUEUE_PREFIX)).bind(connection.default_channel)
             queue.queue_declare()
             queue.purge()
+
+
+def beside():
+    """Another connection to the database."""
+    return psycopg.connect(**connection_params())
 
 
 def make_real_region_key():
@@ -107,8 +118,9 @@ def test_an_offline_region_is_not_fed():
 
 
 def test_every_periodic_entry_goes_to_a_queue_somebody_consumes():
-    assert {entry.task for entry in PERIODIC} == {name for name in app.tasks if name.startswith("uptime.")}
-    assert {entry.queue for entry in PERIODIC} <= {queue.name for queue in app.conf.task_queues}
+    done = {entry.task for entry in (*beat_entries(), *PERIODIC)}
+    assert done == {name for name in app.tasks if name.startswith("uptime.")}
+    assert {entry.queue for entry in beat_entries()} <= {queue.name for queue in app.conf.task_queues}
     assert app.amqp.router.route({}, "uptime.dispatch")["queue"].name == CONTROL
 
 
@@ -216,6 +228,43 @@ def test_two_workers_of_a_region_share_the_load(worker_process):
             tasks.dispatch()
             wait_until(Tick.objects.exists)
     assert Tick.objects.filter(monitor=monitor).count() == 1
+
+
+def test_a_job_that_is_under_way_is_not_begun_a_second_time():
+    monitor = make_watched()
+    State.objects.update(sweep_at=from_ms(0))
+    with beside() as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('sweep'))")
+        tasks.sweep()
+        assert state_of(monitor).sweep_at == from_ms(0)
+        other.rollback()
+    tasks.sweep()
+    assert state_of(monitor).sweep_at > timezone.now()
+
+
+def test_what_has_piled_up_is_left_to_the_next_run_after_a_while(monkeypatch):
+    monkeypatch.setattr(tasks, "TURN_S", 0.2)
+    looked = []
+
+    def endless(now):
+        looked.append(now)
+        time.sleep(0.05)
+        return Recorded(), True
+
+    tasks._judge_in_turn("endless", endless)
+    assert 2 <= len(looked) <= 6
+    assert len(set(looked)) == 1
+
+
+def test_monitors_whose_results_are_being_stored_are_swept_another_time():
+    held = make_watched()
+    free = edit.create(held.team, None, {"name": "Other", "target": "https://example.org/", "interval": 30})
+    State.objects.update(sweep_at=from_ms(0))
+    with beside() as other:
+        other.execute("SELECT 1 FROM monitors_state WHERE monitor_id = %s FOR UPDATE", [held.pk])
+        tasks.sweep()
+        assert (state_of(held).sweep_at, state_of(free).sweep_at > timezone.now()) == (from_ms(0), True)
+        other.rollback()
 
 
 def test_pruning_ends_with_sessions_that_are_over():

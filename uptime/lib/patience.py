@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 
-ANSWER_S = 40.0  # the server breaks a statement off after 30 s (statement_timeout in the settings)
+ANSWER_S = 35.0  # the server breaks a statement off after 30 s (statement_timeout in the settings)
+ALIVE_S = 3.0  # for an answer to no question at all
 
 T = TypeVar("T")
 
@@ -30,11 +31,21 @@ class Connection(psycopg.Connection[Any]):
                 self.pgconn.finish()
             raise
 
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
+        """The pool says nothing (an empty query) to see whether a connection is alive: one after another may not be."""
+        with self._within(self._answer_s if query else ALIVE_S):
+            return super().execute(query, *args, **kwargs)
+
     @contextmanager
     def unhurried(self) -> Iterator[None]:
         """Meanwhile a statement may take as long as it takes."""
-        self._answer_s = None
+        with self._within(None):
+            yield
+
+    @contextmanager
+    def _within(self, seconds: float | None) -> Iterator[None]:
+        before, self._answer_s = self._answer_s, seconds
         try:
             yield
         finally:
-            del self._answer_s  # back to what the class says
+            self._answer_s = before

@@ -1,7 +1,8 @@
-"""Two things Django's query language lacks, for queries that name hundreds of rows many times a second."""
+"""What Django's query language lacks, for queries that name hundreds of rows many times a second, and for locks."""
 
 from typing import Any
 
+from django.db import connection
 from django.db.models import BigIntegerField, Field, ForeignObject, Func, Lookup
 
 
@@ -26,6 +27,13 @@ class EpochMs(Func):
 
     template = "floor(extract(epoch FROM %(expressions)s) * 1000)::bigint"
     output_field = BigIntegerField()
+
+
+def alone(at: str) -> bool:
+    """Whether nobody else is `at` it; then nobody will be until the present transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", [at])
+        return bool(cursor.fetchone()[0])
 
 
 def register() -> None:

@@ -9,12 +9,12 @@ from django.db import connection
 from psycopg_pool import ConnectionPool
 
 from tests.faults.proxy import Proxy
-from tests.helpers import wait_until
+from tests.helpers import connection_params, wait_until
+from uptime.lib import patience
 from uptime.lib.patience import Connection
 
 pytestmark = pytest.mark.django_db
 
-OURS = {"host", "port", "user", "password", "dbname", "options", "connect_timeout"}
 AWAY_S, SOON_S = 17.5, 5.5  # at the default of the pool the next attempts would come after 28 s or more
 
 
@@ -29,8 +29,7 @@ def wire():
         info = connection.connection.info
         host, port = info.host, info.port
     with Proxy(f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)) as proxy:
-        given = {name: value for name, value in connection.get_connection_params().items() if name in OURS}
-        yield proxy, given | {"host": "127.0.0.1", "port": proxy.port}
+        yield proxy, connection_params() | {"host": "127.0.0.1", "port": proxy.port}
 
 
 def test_an_answer_that_never_comes_ends_the_connection(wire):
@@ -51,6 +50,17 @@ def test_what_may_take_long_is_waited_for(wire):
             held.execute("SELECT pg_sleep(1.5)")
         with pytest.raises(psycopg.OperationalError):
             held.execute("SELECT pg_sleep(1.5)")
+
+
+def test_whether_a_connection_is_alive_is_asked_for_moments_only(wire, monkeypatch):
+    proxy, through = wire
+    monkeypatch.setattr(patience, "ALIVE_S", 0.5)
+    with Connection.connect(**through) as held:
+        proxy.swallow()
+        began = time.monotonic()
+        with pytest.raises(psycopg.OperationalError):
+            ConnectionPool.check_connection(held)
+        assert 0.4 < time.monotonic() - began < 5
 
 
 def test_an_error_of_the_server_s_leaves_the_connection_as_it_is(wire):

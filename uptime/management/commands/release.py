@@ -10,7 +10,7 @@ import uptime.tasks  # noqa: F401 -- its tasks declare their periodic entries wh
 from monitors.models import Region
 from monitors.services import partitions, regions
 from uptime import localregions
-from uptime.celery import PERIODIC
+from uptime.celery import beat_entries
 from uptime.lib.crypto import new_key
 
 OURS = "uptime: "  # the mark of the entries that code owns
@@ -34,7 +34,7 @@ class Command(BaseCommand):
 def sync_periodic() -> None:
     """Write the periodic tasks into beat's tables; entries that left the code leave the table."""
     names = []
-    for entry in PERIODIC:
+    for entry in beat_entries():
         every, _ = IntervalSchedule.objects.get_or_create(every=entry.every, period=IntervalSchedule.SECONDS)
         name = f"{OURS}{entry.task.removeprefix('uptime.')}"
         names.append(name)
