@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 BROKER_AWAY = (
     "kombu.exceptions", "celery.beat", "SchedulingError", "redis.exceptions", "django.core.cache", "amqp.exceptions",
-    "ConnectionError", "ConnectionResetError", "ConnectionRefusedError", "BrokenPipeError", "TimeoutError", "OSError", "IndexError",
+    "ConnectionError", "ConnectionResetError", "ConnectionRefusedError", "BrokenPipeError", "TimeoutError", "OSError",
+    "IndexError",
 )  # fmt: skip
 OF_OURS = {"lost", "region_offline", "missed_window", "not_dispatched"}
 CUTS = 50 if SIZE.fault_s > 30 else 6
