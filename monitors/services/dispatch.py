@@ -97,6 +97,8 @@ def _claim_grid(now: Ms, claim: Claim) -> bool:
     horizon = now + AHEAD_MS
     due = Schedule.objects.select_for_update(skip_locked=True).filter(next_slot_at__lte=from_ms(horizon))
     rows = list(due.order_by("next_slot_at").values_list("pk", EpochMs("next_slot_at"))[:CLAIM])
+    if not rows:
+        return False
     ids = [pk for pk, _ in rows]
     monitors, assigned = _watched(ids), assigned_regions(ids)
     history = paces.since(ids, from_ms(now - FURTHEST_BACK_MS))

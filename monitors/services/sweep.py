@@ -26,6 +26,8 @@ def sweep(now: datetime, most: int = SWEEP) -> tuple[Recorded, bool]:
     """
     overdue = State.objects.select_for_update(skip_locked=True, of=("self",)).filter(sweep_at__lte=now)
     ids = list(overdue.filter(monitor__deleted_at=None).order_by("sweep_at").values_list("pk", flat=True)[:most])
+    if not ids:
+        return Recorded(), False
     states, heard = lock_states(ids), hearing()
     _give_up_ancient(states, now)
     cases = load_cases(states)
