@@ -8,7 +8,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 VENV := .venv
 PY := $(VENV)/bin/python
 PYTEST_ARGS ?=
-PYTEST_WORKERS ?= 2
+# One more than there are cores, because some tests wait; not more than the databases of a Redis have room for.
+PYTEST_WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 7 ? n + 1 : 8)))
 BENCH_ARGS ?=
 # What is installed is known by a stamp named after the content of the requirements.
 STAMP := $(VENV)/.run-$(shell cat requirements.txt | cksum | cut -d' ' -f1)

@@ -22,7 +22,7 @@ PARTS = {
     "the results worker": ("uptime.results", "worker"),
     "the control worker": ("control@", "worker"),
     "the worker that sends alerts": ("work@", "worker"),
-    "beat": ("uptime.celery", "beat"),
+    "beat": ("uptime.celery beat",),
     "Valkey": ("valkey",),
     "PostgreSQL": ("postgres", "-D"),
     "the web server": ("gunicorn",),
