@@ -12,8 +12,18 @@ RETRY_S = 5.0  # between two attempts to connect, at most; kombu's own limit of 
 
 
 class Connection(kombu.Connection):
-    def _ensure_connection(self, *args: Any, interval_max: float = RETRY_S, **kwargs: Any) -> Any:
-        return super()._ensure_connection(*args, interval_max=min(interval_max, RETRY_S), **kwargs)
+    def _ensure_connection(
+        self,
+        errback: Any = None,
+        max_retries: int | None = None,
+        interval_start: float = 2,
+        interval_step: float = 2,
+        interval_max: float = RETRY_S,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        longest = min(interval_max, RETRY_S)
+        return super()._ensure_connection(errback, max_retries, interval_start, interval_step, longest, *args, **kwargs)
 
 
 class AMQP(celery.app.amqp.AMQP):
