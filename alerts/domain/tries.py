@@ -17,11 +17,12 @@ def next_attempt(
 ) -> datetime | None:
     """When to try again after `attempts` failures of which the first was at `first`; None when it is given up.
 
-    `dice`: from 0 to 1. A wait the provider asks for is honoured up to an hour."""
+    `dice`: from 0 to 1. A wait the provider asks for is honoured up to an hour; it is there again, so that what it asks
+    for counts for more than how long it was away."""
     wait = min(FIRST * float(2 ** min(attempts - 1, 20)), LONGEST)
     wait *= 1 + JITTER * (2 * dice - 1)
     if retry_after is not None:
-        wait = max(wait, min(retry_after, LONGEST))
+        wait = max(min(wait, MINUTE), min(retry_after, LONGEST))
     wait = min(wait, LONGEST)
     last = first + GIVE_UP
     if now >= last:

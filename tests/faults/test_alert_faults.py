@@ -144,7 +144,8 @@ def test_a_mail_server_that_is_away_breaks_off_and_knows_not_everybody(product, 
     mail_wire.heals()
     wait_until(lambda: statuses(product, mail) == ["sent"], AGAIN_S + 60, 0.2, "it is told")
     ids = [str(each["Message-ID"]) for each in mails(inbox, "ops@example.com", "The mail server is away")]
-    assert (len(ids), len(set(ids))) == (2, 1)  # the one that was taken without a word, and the next
+    # The one that was taken without a word, and the next; after ten minutes it is the owners' mail that this befalls.
+    assert (len(ids), len(set(ids))) == (1 if SIZE_NAME == "full" else 2, 1)
     unknown = add_channel(product, "email", {"addresses": "nobody@example.com"})
     tell(product, unknown)
     declare(product, "Nobody lives there")

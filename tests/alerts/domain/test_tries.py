@@ -25,6 +25,11 @@ def test_what_the_provider_asks_for_is_honoured_up_to_an_hour(asked, wait):
     assert next_attempt(1, NOW, NOW, 0.5, seconds(asked)) == NOW + seconds(wait)
 
 
+def test_one_that_was_away_for_long_and_asks_for_a_wait_is_there_again():
+    assert next_attempt(10, NOW, NOW, 0.5, seconds(12)) == NOW + seconds(60)
+    assert next_attempt(10, NOW, NOW, 0.5, seconds(90)) == NOW + seconds(90)
+
+
 def test_it_is_given_up_after_a_day():
     late = NOW + GIVE_UP
     assert next_attempt(40, NOW, late - seconds(60), 0.5) == late
