@@ -185,7 +185,7 @@ def soak(bench: Bench) -> None:
     bench.show((f"{options.soak_monitors:,} every 30 s", found, "http"))
     due = options.soak_monitors * found.seconds / 30
     bench.say(f"slots due {due:,.0f}, checked {found.checks:,}, no data {found.missed:,}")
-    each, a_day = size / ticks, options.soak_monitors * 86_400 / 30
+    each, a_day = float(size) / ticks, options.soak_monitors * 86_400 / 30
     bench.say(f"disk: {each:,.0f} bytes a tick with its index, {a_day * each / 1e9:.1f} GB of ticks a day")
     bench.say(measure.table(measure.memory_rows(used)))
     installation.unload()

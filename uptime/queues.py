@@ -27,9 +27,14 @@ def declare(queue: str) -> Queue:
     return Queue(queue, routing_key=queue, durable=True)
 
 
-def waiting(channel, queue: str) -> int:
-    """How many messages wait in a queue."""
-    return declare(queue).bind(channel).queue_declare().message_count
+def waiting(channel, *queues: str) -> dict[str, int]:
+    """How many messages wait in each of some queues; Redis, which may be far away, is asked for all of them at once."""
+    if hasattr(channel, "conn_or_acquire"):
+        with channel.conn_or_acquire() as client, client.pipeline(transaction=False) as asking:
+            for queue in queues:
+                asking.llen(queue)
+            return dict(zip(queues, asking.execute(), strict=True))
+    return {queue: declare(queue).bind(channel).queue_declare().message_count for queue in queues}
 
 
 def speaks_amqp(broker_url: str) -> bool:

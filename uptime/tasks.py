@@ -240,20 +240,15 @@ def silent_regions() -> dict[int, Reason]:
 
     Nobody has heard of them, or they have more waiting than they can do, or what they send is not being stored.
     """
-    enabled = Region.objects.filter(enabled=True).defer("key")
-    if _waiting(queues.name(queues.RESULTS, settings.QUEUE_PREFIX)) > RESULTS_BACKLOG:
-        return dict.fromkeys(enabled.values_list("pk", flat=True), Reason.NOT_DISPATCHED)
-    silent = dict.fromkeys(regions.hearing().offline, Reason.REGION_OFFLINE)
-    for region in enabled.exclude(pk__in=silent):
-        if _waiting(queues.checks(region.slug, settings.QUEUE_PREFIX)) > queues.BACKLOG:
-            silent[region.pk] = Reason.REGION_OFFLINE
-    return silent
-
-
-def _waiting(queue: str) -> int:
-    """How many messages wait in a queue."""
+    enabled = Region.objects.filter(enabled=True).values_list("pk", "slug")
+    feeding = {pk: queues.checks(slug, settings.QUEUE_PREFIX) for pk, slug in enabled}
+    results = queues.name(queues.RESULTS, settings.QUEUE_PREFIX)
     with app.connection_or_acquire() as connection:
-        return queues.waiting(connection.default_channel, queue)
+        waiting = queues.waiting(connection.default_channel, results, *feeding.values())
+    if waiting[results] > RESULTS_BACKLOG:
+        return dict.fromkeys(feeding, Reason.NOT_DISPATCHED)
+    full = (pk for pk, queue in feeding.items() if waiting[queue] > queues.BACKLOG)
+    return dict.fromkeys((*regions.hearing().offline, *full), Reason.REGION_OFFLINE)
 
 
 def _results_queue():

@@ -81,7 +81,8 @@ class Centre:
         tasks.publish_checks(self.region, [check])
 
     def waiting(self) -> int:
-        return tasks._waiting(OWN)
+        with self.app.connection_or_acquire() as connection:
+            return queues.waiting(connection.default_channel, OWN)[OWN]
 
     def hear(self) -> None:
         """Take what waits in `results`, every message of which must be sealed by the region."""

@@ -49,7 +49,9 @@ def read_broker(names: Iterable[str]) -> Broker:
         connection.ensure_connection(max_retries=1, interval_start=0)
         # A channel of its own: the default one would try to connect for as long as it takes.
         channel = connection.channel()
-        waiting = {name: queues.waiting(channel, queues.name(name, settings.QUEUE_PREFIX)) for name in names}
+        full = {name: queues.name(name, settings.QUEUE_PREFIX) for name in names}
+        found = queues.waiting(channel, *full.values())
+        waiting = {name: found[queue] for name, queue in full.items()}
         if queues.speaks_amqp(settings.BROKER_URL):
             return Broker(waiting=waiting)
         return Broker(waiting=waiting, memory=_memory(channel.client))
