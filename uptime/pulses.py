@@ -1,8 +1,7 @@
 """Every periodic task marks its pulse when its work is done, and not when it failed.
 
 Celery's own signals do it, but for the jobs of every second: whatever goes wrong in here is logged, and the work stays
-done. Workers import this module
-beside the tasks (`imports` in uptime/celery.py).
+done. Workers import this module beside the tasks (`imports` in uptime/celery.py).
 """
 
 import time

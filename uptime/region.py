@@ -17,10 +17,10 @@ from monitors.probes.base import Check, Outcome
 from monitors.probes.engine import Engine
 from uptime import canaries, queues, testwire
 from uptime.lib import addresses
-from uptime.lib.brokers import AMQP
 from uptime.lib.crypto import SealError, key_bytes, unseal
 from uptime.lib.env import EnvError, env, env_bool, env_int
 from uptime.lib.memory import keep_what_is_loaded
+from uptime.lib.reconnecting import AMQP
 from uptime.lib.version import VERSION
 from uptime.sender import Sender
 

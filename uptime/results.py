@@ -16,8 +16,8 @@ from django.db import InterfaceError, OperationalError
 from kombu.exceptions import OperationalError as BrokerError
 
 from uptime import queues
-from uptime.lib.brokers import AMQP
 from uptime.lib.memory import keep_what_is_loaded
+from uptime.lib.reconnecting import AMQP
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "uptime.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # `release` has run them; a worker need not load every page for it
