@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import connection
+
+from uptime import queues
 
 T = TypeVar("T")
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -40,3 +43,14 @@ def connection_params() -> dict[str, Any]:
     """How to connect to the database of this test by psycopg, beside Django."""
     known = {"host", "port", "user", "password", "dbname", "options", "connect_timeout"}
     return {name: value for name, value in connection.get_connection_params().items() if name in known}
+
+
+def empty_queues(*names: str) -> None:
+    """Take whatever waits in these queues off the broker of this test."""
+    from uptime.celery import app  # which wants settings, and the plugin that makes them imports this file
+
+    with app.connection_or_acquire() as channel:
+        for name in names:
+            queue = queues.declare(queues.name(name, settings.QUEUE_PREFIX)).bind(channel.default_channel)
+            queue.queue_declare()
+            queue.purge()

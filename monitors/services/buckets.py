@@ -5,7 +5,6 @@ written. The bucket's row is locked, so two dispatchers count every check once. 
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from zlib import crc32
 
 from django.conf import settings
 from django.db.models import Count
@@ -50,7 +49,7 @@ def spread(checks: Mapping[int, list[Check]], domains: Mapping[int, str]) -> lis
 def _turn(asked: tuple[Key, Check]) -> tuple[Ms, int]:
     """Second by second in the order of the slots; within one by lot, so that no monitor is always the one too many."""
     check = asked[1]
-    return check.slot // A_SECOND_MS, crc32(f"{check.monitor} {check.slot}".encode())
+    return check.slot // A_SECOND_MS, hash((check.monitor, check.slot))
 
 
 def _shared(domains: Collection[str]) -> set[str]:

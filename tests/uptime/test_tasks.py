@@ -29,7 +29,7 @@ from monitors.services.record import Recorded
 from monitors.services.testruns import Trial
 from monitors.times import from_ms
 from tests.factories import make_region, make_user, team_of
-from tests.helpers import connection_params, wait_until
+from tests.helpers import connection_params, empty_queues, wait_until
 from tests.monitors.services.cast import make_watched, state_of
 from tests.servers import Target, answer
 from uptime import actions, queues, tasks
@@ -52,11 +52,7 @@ def pull(queue):
 
 @pytest.fixture(autouse=True)
 def _empty_queues():
-    with app.connection_or_acquire() as connection:
-        for name in ("checks.eu", queues.RESULTS, queues.CONTROL):
-            queue = queues.declare(queues.name(name, settings.QUEUE_PREFIX)).bind(connection.default_channel)
-            queue.queue_declare()
-            queue.purge()
+    empty_queues("checks.eu", queues.RESULTS, queues.CONTROL)
 
 
 def beside():
