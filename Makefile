@@ -18,7 +18,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input -q $(shell [ -w "$$HO
 # The type checker loads Django's settings; nothing listens at these addresses and nothing has to.
 TYPES_ENV := SECRET_KEY=types FIELD_KEYS=types DATABASE_URL=postgresql:///types REDIS_URL=redis://types BROKER_URL=redis://types
 
-.PHONY: help run test faults bench lint format types clean
+.PHONY: help run test tests faults bench lint format types clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,9 @@ help: ## List the commands
 run: $(STAMP) ## Start Uptime here: http://127.0.0.1:8000 (PORT, HOST and DATA_DIR are respected); Ctrl-C stops it
 	@exec $(PY) -m uptime.supervisor
 
-test: $(DEV_STAMP) lint types ## Run everything that must hold: lint, types, all tests (PYTEST_ARGS="-k name" for some)
+test: lint types tests ## Run everything that must hold: lint, types, all tests (PYTEST_ARGS="-k name" for some)
+
+tests: $(DEV_STAMP)
 	@echo "== tests"
 	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 

@@ -197,7 +197,8 @@ def stall(bench: Bench) -> None:
     installation.load({bench.target.http: options.soak_monitors}, 30)
     time.sleep(40.0)
     found = stalling.watch(installation, options.stall_seconds)
-    bench.say(f"{found.not_sent:,} slots were not sent; all were accounted for {found.seconds:.0f} s later")
+    left = f"all but those of {found.left:,} monitors" if found.left else "all"
+    bench.say(f"{found.not_sent:,} slots were not sent; {left} were accounted for {found.seconds:.0f} s later")
     bench.say(f"meanwhile {found.checks:,} were checked, {found.missed:,} were not, p99 delay {found.p99:.0f} ms")
     bench.say(f"results were late by {found.behind:.0f} s at most")
     installation.unload()

@@ -20,10 +20,12 @@ FROM monitors_tick WHERE slot >= to_timestamp(%s) AND slot < to_timestamp(%s)
 
 @dataclass(frozen=True)
 class Recovery:
-    """`seconds`: from the end of the standstill until nothing was overdue; `behind`: by how many seconds results were
+    """`left`: monitors with something overdue after `MOST_S`, when waiting ended. `seconds`: from the end of the
+    standstill until nothing was overdue; `behind`: by how many seconds results were
     late at most meanwhile. The rest is of the slots meanwhile: checked, not measured, p99 of the delay in ms."""
 
     not_sent: int
+    left: int
     seconds: float
     behind: float
     checks: int
@@ -50,4 +52,4 @@ def watch(installation: Installation, stall_s: float) -> Recovery:
     installation.rest()
     checks, missed, p99 = installation.sql(SINCE, resumed, end)[0]
     not_sent = installation.sql(SINCE, stopped, resumed)[0][1]
-    return Recovery(not_sent, end - resumed, behind, checks, missed, float(p99 or 0))
+    return Recovery(not_sent, overdue, end - resumed, behind, checks, missed, float(p99 or 0))
