@@ -7,6 +7,7 @@ All parts but `hostile`, `alerts`, `storm`, `soak` and `stall` run by default, a
 import argparse
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -245,8 +246,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="up-bench-target-") as folder, Target(Path(folder) / "target") as target:
         knobs = {"ALLOW_PRIVATE_TARGETS": "1", "PROBE_CA_FILE": str(target.ca_file)}
         with Installation(**knobs) as installation:
-            print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, ", end="")
-            print(f"load {os.getloadavg()[0]:.1f}; target: {target.kind}; floor: {floor.tool() or 'none'}")
+            python = f"Python {platform.python_version()} of {sys.base_prefix}"
+            print(f"{platform.machine()}, {os.cpu_count()} cores, {python}, load {os.getloadavg()[0]:.1f}; ", end="")
+            print(f"target: {target.kind}; floor: {floor.tool() or 'none'}")
             print("CPU in milliseconds per check (user and system), delay from slot to start", flush=True)
             bench = Bench(installation, target, options)
             for name in options.parts or DEFAULT:

@@ -47,7 +47,7 @@ def review(monitor_ids: Collection[int], now: datetime) -> set[int]:
     """Write down what follows for monitors; returns the teams concerned. Runs in a transaction."""
     if not monitor_ids:
         return set()
-    list(State.objects.select_for_update().filter(pk__any_of=list(monitor_ids)).order_by("pk").values_list("pk"))
+    list(State.objects.select_for_update().filter(pk__any_of=frozenset(monitor_ids)).order_by("pk").values_list("pk"))
     teams = set()
     for case in _cases(monitor_ids):
         event = case.event(now)
@@ -94,7 +94,7 @@ def facts(incident: Incident) -> dict[str, Any]:
 
 
 def _cases(monitor_ids: Collection[int]) -> Iterator[Case]:
-    monitors = list(Monitor.objects.alive().filter(pk__any_of=list(monitor_ids), paused=False).order_by("pk"))
+    monitors = list(Monitor.objects.alive().filter(pk__any_of=frozenset(monitor_ids), paused=False).order_by("pk"))
     sights = sights_of([monitor.pk for monitor in monitors])
     told = Incident.objects.open().filter(monitor__in=monitors, kind__in=EXPIRIES)
     incidents = {(each.monitor_id, each.kind): each for each in told}

@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 
-from uptime.lib import sql
+from uptime.lib import arrays, sql
 
 
 class MonitorsConfig(AppConfig):
@@ -8,4 +8,5 @@ class MonitorsConfig(AppConfig):
     verbose_name = "Monitors"
 
     def ready(self):
+        arrays.register()
         sql.register()

@@ -54,7 +54,7 @@ def _turn(asked: tuple[Key, Check]) -> tuple[Ms, int]:
 
 def _shared(domains: Collection[str]) -> set[str]:
     """Those that more than one monitor checks."""
-    rows = Monitor.objects.alive().filter(domain__any_of=list(domains)).exclude(domain="").order_by()
+    rows = Monitor.objects.alive().filter(domain__any_of=frozenset(domains)).exclude(domain="").order_by()
     return set(
         rows.values("domain").annotate(monitors=Count("pk")).filter(monitors__gt=1).values_list("domain", flat=True)
     )
@@ -73,7 +73,7 @@ def _lock(keys: Collection[Key]) -> dict[Key, Bucket]:
 def _locked(keys: Iterable[Key]) -> dict[Key, Bucket]:
     """In one order for all who lock several."""
     names = sorted({domain for domain, _ in keys})
-    rows = Bucket.objects.select_for_update().filter(domain__any_of=names).order_by("domain", "region_id")
+    rows = Bucket.objects.select_for_update().filter(domain__any_of=frozenset(names)).order_by("domain", "region_id")
     return {(row.domain, row.region_id): row for row in rows}
 
 

@@ -85,7 +85,7 @@ def claim_due(now: Ms, silent: Mapping[int, Reason], publish: Publish, doubted: 
 
 def assigned_regions(monitor_ids: Iterable[int]) -> dict[int, frozenset[int]]:
     """The enabled regions of each monitor."""
-    rows = Monitor.regions.through.objects.filter(monitor_id__any_of=list(monitor_ids), region__enabled=True)
+    rows = Monitor.regions.through.objects.filter(monitor_id__any_of=frozenset(monitor_ids), region__enabled=True)
     found: dict[int, set[int]] = defaultdict(set)
     for monitor_id, region_id in rows.values_list("monitor_id", "region_id"):
         found[monitor_id].add(region_id)
@@ -115,7 +115,7 @@ def _claim_grid(now: Ms, claim: Claim) -> bool:
 
 
 def _watched(ids: Iterable[int]) -> dict[int, Watched]:
-    rows = Monitor.objects.filter(pk__any_of=list(ids)).values_list(*Watched._fields)
+    rows = Monitor.objects.filter(pk__any_of=frozenset(ids)).values_list(*Watched._fields)
     return {row[0]: Watched(*row) for row in rows}
 
 

@@ -42,7 +42,7 @@ def keep(region: Region, outcomes: Sequence[Outcome], put_aside: PutAside) -> No
 def _last_kept(region: Region, monitor_ids: Collection[int]) -> dict[int, Kept]:
     newest = Evidence.objects.filter(monitor=OuterRef("pk"), region=region).order_by("-slot")
     kept = Subquery(newest.values(kept=JSONObject(vote="vote", run="run", slot="slot"))[:1])
-    found = Monitor.objects.filter(pk__any_of=list(monitor_ids)).annotate(kept=kept).values_list("pk", "kept")
+    found = Monitor.objects.filter(pk__any_of=frozenset(monitor_ids)).annotate(kept=kept).values_list("pk", "kept")
     return {pk: Kept(Vote(row["vote"]), row["run"], _ms(row["slot"])) for pk, row in found if row}
 
 

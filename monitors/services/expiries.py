@@ -40,7 +40,7 @@ def note(region: Region, outcomes: Sequence[Outcome], sites: Mapping[int, Site])
 def sights_of(monitor_ids: Collection[int]) -> dict[int, list[Sight]]:
     """What the regions of monitors see, by their present settings."""
     found: dict[int, list[Sight]] = defaultdict(list)
-    rows = Expiry.objects.filter(monitor_id__any_of=list(monitor_ids), config_version=F("monitor__config_version"))
+    rows = Expiry.objects.filter(monitor_id__any_of=frozenset(monitor_ids), config_version=F("monitor__config_version"))
     for pk, *moments in rows.order_by().values_list("monitor_id", *map(EpochMs, COLUMNS)):
         found[pk].append(Sight(*moments))
     return found
@@ -58,7 +58,7 @@ def _is_current(outcome: Outcome, sites: Mapping[int, Site]) -> bool:
 
 def _known(region: Region, monitor_ids: Collection[int], sites: Mapping[int, Site]) -> dict[int, Sight]:
     """What the region saw so far; what it saw by older settings was perhaps something else."""
-    rows = Expiry.objects.filter(region=region, monitor_id__any_of=list(monitor_ids))
+    rows = Expiry.objects.filter(region=region, monitor_id__any_of=frozenset(monitor_ids))
     found = rows.values_list("monitor_id", "config_version", *map(EpochMs, COLUMNS))
     return {pk: Sight(*moments) for pk, version, *moments in found if sites[pk].version == version}
 
@@ -97,7 +97,7 @@ def _sum_up(monitor_ids: Collection[int], sites: Mapping[int, Site]) -> None:
     """The earliest end of all regions is what lists show."""
     found = sights_of(monitor_ids)
     ends: dict[int, Ms | None] = {pk: earliest(found[pk], sites[pk].interval) for pk in monitor_ids}
-    states = State.objects.filter(pk__any_of=list(ends)).values_list("pk", EpochMs("expires_at"))
+    states = State.objects.filter(pk__any_of=frozenset(ends)).values_list("pk", EpochMs("expires_at"))
     for pk, shown in states:
         end = ends[pk]
         if end is not None and shown != end:

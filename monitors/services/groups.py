@@ -137,7 +137,7 @@ def _above(ids: Collection[int]) -> dict[int, int]:
     levels: dict[int, int] = {}
     fresh = set(ids)
     for level in range(1, DEPTH + 1):
-        fresh = set(GroupMember.objects.filter(member_id__any_of=list(fresh)).values_list("group_id", flat=True))
+        fresh = set(GroupMember.objects.filter(member_id__any_of=frozenset(fresh)).values_list("group_id", flat=True))
         if not fresh:
             break
         levels |= dict.fromkeys(fresh, level)
@@ -146,7 +146,9 @@ def _above(ids: Collection[int]) -> dict[int, int]:
 
 def _members(groups: Collection[int]) -> dict[int, list[Seen]]:
     found = defaultdict(list)
-    rows = GroupMember.objects.filter(group_id__any_of=list(groups), member__deleted_at=None).order_by("member__name")
+    rows = GroupMember.objects.filter(group_id__any_of=frozenset(groups), member__deleted_at=None).order_by(
+        "member__name"
+    )
     columns = ("group_id", "member_id", "member__name", "member__state__status", "member__state__since", "weight")
     for group, pk, name, stored, since, weight in rows.values_list(*columns):
         found[group].append(Seen(pk, name, Status(stored), since, weight))

@@ -127,7 +127,9 @@ def lock_states(monitor_ids: Collection[int]) -> list[State]:
 
     The monitors are read after the locks are there: a join would show them as they were before the wait for an edit.
     """
-    states = list(State.objects.select_for_update().filter(monitor_id__any_of=list(monitor_ids)).order_by("monitor_id"))
+    states = list(
+        State.objects.select_for_update().filter(monitor_id__any_of=frozenset(monitor_ids)).order_by("monitor_id")
+    )
     monitors = Monitor.objects.alive().in_bulk([state.pk for state in states])
     alive = [state for state in states if state.pk in monitors]
     for state in alive:
@@ -162,23 +164,27 @@ def load_cases(states: Sequence[State]) -> list[Case]:
     doubts = doubts_since(since)
     for case in cases.values():
         case.doubts = doubts
-    waiting = ExtraSlot.objects.filter(monitor_id__any_of=ids).values_list("monitor_id", "slot", "claimed_at")
+    waiting = ExtraSlot.objects.filter(monitor_id__any_of=frozenset(ids)).values_list(
+        "monitor_id", "slot", "claimed_at"
+    )
     for pk, slot, claimed_at in waiting:
         (cases[pk].extra if claimed_at else cases[pk].planned).append(to_ms(slot))
-    for pk, next_slot_at in Schedule.objects.filter(monitor_id__any_of=ids).values_list("monitor_id", "next_slot_at"):
+    for pk, next_slot_at in Schedule.objects.filter(monitor_id__any_of=frozenset(ids)).values_list(
+        "monitor_id", "next_slot_at"
+    ):
         cases[pk].claimed_until = to_ms(next_slot_at) if next_slot_at else 0
     # Whatever begins or ends after this was read does so at a slot that has not been handed out, so it changes nothing.
     decided = min((state.last_decided for state in states), default=since)
     for pk, history in paces.since(ids, min(since, decided)).items():
         cases[pk].history = history
-    for gap in Gap.objects.filter(monitor_id__any_of=ids, end__gt=since).order_by("start"):
+    for gap in Gap.objects.filter(monitor_id__any_of=frozenset(ids), end__gt=since).order_by("start"):
         cases[gap.monitor_id].gaps.append(gap)
     return list(cases.values())
 
 
 def _load_eligible(cases: Mapping[int, Case], since: datetime) -> None:
     """Who may vote in the rounds that not every assigned region takes part in; who has left will not vote any more."""
-    found = Round.objects.filter(monitor_id__any_of=list(cases), slot__gt=since)
+    found = Round.objects.filter(monitor_id__any_of=frozenset(cases), slot__gt=since)
     rows = list(found.values_list("monitor_id", "slot", "eligible", "stand_ins"))
     present = frozenset(Region.objects.values_list("pk", flat=True)) if any(row[3] for row in rows) else frozenset()
     for pk, slot, eligible, stand_ins in rows:

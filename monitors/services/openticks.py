@@ -20,7 +20,7 @@ def open_ticks(moments: Mapping[int, Ms], *columns: Any, until: Ms | None = None
     regions = list(Region.objects.order_by().values_list("pk", flat=True))
     for group in _by_age(moments):
         since = from_ms(min(moments[pk] for pk in group))
-        ticks = Tick.objects.filter(monitor_id__any_of=group, region_id__any_of=regions, slot__gt=since)
+        ticks = Tick.objects.filter(monitor_id__any_of=frozenset(group), region_id__any_of=regions, slot__gt=since)
         if until is not None:
             ticks = ticks.filter(slot__lt=from_ms(until))
         yield from ticks.order_by().values_list("monitor_id", *columns)

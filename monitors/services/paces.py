@@ -18,7 +18,7 @@ AT_ONCE = 500  # wishes taken up in one go; thousands come together an hour afte
 def since(monitor_ids: Collection[int], moment: datetime) -> dict[int, list[Row]]:
     """The paces of each monitor that hold after a moment, and those asked for, the oldest first."""
     found = defaultdict(list)
-    rows = Row.objects.filter(monitor_id__any_of=list(monitor_ids)).filter(Q(end=None) | Q(end__gt=moment))
+    rows = Row.objects.filter(monitor_id__any_of=frozenset(monitor_ids)).filter(Q(end=None) | Q(end__gt=moment))
     for row in rows.order_by("pk"):
         found[row.monitor_id].append(row)
     return found

@@ -86,7 +86,7 @@ class Site(NamedTuple):
 
 def lock(monitor_ids: Collection[int]) -> list[Standing]:
     """Lock states in id order, as everybody does who locks several."""
-    rows = State.objects.select_for_update().filter(monitor_id__any_of=list(monitor_ids)).order_by("monitor_id")
+    rows = State.objects.select_for_update().filter(monitor_id__any_of=frozenset(monitor_ids)).order_by("monitor_id")
     columns = ("judged_until", "accounted_until", "last_decided", "last_slot")
     return [Standing(*row) for row in rows.values_list("monitor_id", CALM, PAUSED, *map(EpochMs, columns))]
 
@@ -94,7 +94,7 @@ def lock(monitor_ids: Collection[int]) -> list[Standing]:
 def sites_of(monitor_ids: Collection[int]) -> dict[int, Site]:
     """The settings of living monitors, to be read with their states locked."""
     columns = ("pk", "team_id", "interval", "timeout_ms", "config_version", "quorum", "at_least")
-    rows = Monitor.objects.alive().filter(pk__any_of=list(monitor_ids))
+    rows = Monitor.objects.alive().filter(pk__any_of=frozenset(monitor_ids))
     return {row[0]: Site(*row) for row in rows.values_list(*columns, EpochMs("schedule__next_slot_at"))}
 
 
@@ -138,9 +138,9 @@ def _unusual(standings: Sequence[Standing]) -> set[int]:
     """Monitors with slots beside the grid, missing ones, or ones for which not every region was asked."""
     ids = [each.monitor for each in standings]
     since = from_ms(min(each.accounted_until for each in standings))
-    extra = ExtraSlot.objects.filter(monitor_id__any_of=ids)
-    gaps = Gap.objects.filter(monitor_id__any_of=ids, end__gt=since)
-    rounds = Round.objects.filter(monitor_id__any_of=ids, slot__gt=since)
+    extra = ExtraSlot.objects.filter(monitor_id__any_of=frozenset(ids))
+    gaps = Gap.objects.filter(monitor_id__any_of=frozenset(ids), end__gt=since)
+    rounds = Round.objects.filter(monitor_id__any_of=frozenset(ids), slot__gt=since)
     return {pk for rows in (extra, gaps, rounds) for pk in rows.order_by().values_list("monitor_id", flat=True)}
 
 

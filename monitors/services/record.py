@@ -74,7 +74,7 @@ def _judge(monitor_ids: Collection[int], late: Counter[int], now: Ms) -> list[St
 
 def _assigned(region: Region, monitor_ids: set[int]) -> set[int]:
     return set(
-        Monitor.objects.alive().filter(pk__any_of=list(monitor_ids), regions=region).values_list("pk", flat=True)
+        Monitor.objects.alive().filter(pk__any_of=frozenset(monitor_ids), regions=region).values_list("pk", flat=True)
     )
 
 
@@ -115,27 +115,28 @@ def _overtaken(standings: Sequence[plain.Standing], outcomes: Sequence[Outcome])
 
 
 def _tick(region: Region, outcome: Outcome) -> Tick:
+    """In the order of the columns, without their names: looking for these costs more than all the rest."""
     phases = outcome.phases
-    return Tick(
-        monitor_id=outcome.monitor,
-        region_id=region.pk,
-        slot=from_ms(outcome.slot),
-        vote=outcome.vote,
-        reason=outcome.reason or "",
-        config_version=outcome.version,
-        started_at=None if outcome.started_at is None else from_ms(outcome.started_at),
-        response_ms=outcome.response_ms,
-        dns_ms=phases.dns,
-        connect_ms=phases.connect,
-        tls_ms=phases.tls,
-        first_byte_ms=phases.first_byte,
-        transfer_ms=phases.transfer,
-        status_code=outcome.status_code,
-        attempts=outcome.attempts,
-        address=outcome.address,
-        detail=outcome.detail,
-        degraded=outcome.degraded,
-        retry_after_s=outcome.retry_after_s,
+    return Tick(  # type: ignore[misc]  # the plugin counts the composite key as the first column
+        outcome.monitor,
+        region.pk,
+        from_ms(outcome.slot),
+        outcome.vote,
+        outcome.reason or "",
+        outcome.version,
+        None if outcome.started_at is None else from_ms(outcome.started_at),
+        outcome.response_ms,
+        phases.dns,
+        phases.connect,
+        phases.tls,
+        phases.first_byte,
+        phases.transfer,
+        outcome.status_code,
+        outcome.attempts,
+        outcome.address,
+        outcome.detail,
+        outcome.degraded,
+        outcome.retry_after_s,
     )
 
 

@@ -37,7 +37,7 @@ def sweep(now: datetime, most: int = SWEEP) -> tuple[Recorded, bool]:
     changes = judge_cases(load_cases(states), to_ms(now))
     # A region that still owes results is looked at again soon, not in every pass.
     again = from_ms(to_ms(now) + _look_again_ms(heard, now))
-    State.objects.filter(pk__any_of=ids, sweep_at__lte=now).update(sweep_at=again)
+    State.objects.filter(pk__any_of=frozenset(ids), sweep_at__lte=now).update(sweep_at=again)
     return Recorded(changes, {state.monitor.team_id for state in states}), len(ids) == most
 
 
