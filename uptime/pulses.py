@@ -5,14 +5,17 @@ done. Workers import this module beside the tasks (`imports` in uptime/celery.py
 """
 
 import time
+from collections import deque
 from datetime import timedelta
 
 from celery import signals
 
 from monitors.services import pulses
+from monitors.services.pulses import Mark
 from uptime.celery import PERIODIC, Entry
 
 LONGEST_PAUSE = 5  # seconds at least until a task counts as begun anew
+_unwritten: deque[Mark] = deque()  # of jobs that share a message
 
 
 @signals.task_prerun.connect
@@ -24,11 +27,24 @@ def begin(task, **kwargs) -> None:
 def mark(sender, **kwargs) -> None:
     entry = next((entry for entry in PERIODIC if entry.task == sender.name), None)
     if entry is not None:
-        succeeded(entry, sender.request.begun)
+        pulses.write([_mark(entry, sender.request.begun)], _pause(entry.every))
 
 
 def succeeded(entry: Entry, begun: float) -> None:
-    """`begun`: when it did, of time.monotonic()."""
-    took_ms = (time.monotonic() - begun) * 1000
-    pause = timedelta(seconds=max(LONGEST_PAUSE, 3 * entry.every))
-    pulses.mark(entry.task.removeprefix("uptime."), took_ms=took_ms, pause=pause)
+    """A job of every second did, that began at `begun` of time.monotonic(); it is written with those of the others."""
+    _unwritten.append(_mark(entry, begun))
+
+
+def write() -> None:
+    """Write down which jobs of every second have succeeded meanwhile, in all runs: one may be at a slow job."""
+    marks = [_unwritten.popleft() for _ in range(len(_unwritten))]
+    if marks:
+        pulses.write(marks, _pause(1))
+
+
+def _mark(entry: Entry, begun: float) -> Mark:
+    return Mark(entry.task.removeprefix("uptime."), (time.monotonic() - begun) * 1000)
+
+
+def _pause(every: int) -> timedelta:
+    return timedelta(seconds=max(LONGEST_PAUSE, 3 * every))

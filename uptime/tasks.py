@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 
 from django.conf import settings
@@ -180,18 +181,24 @@ def every_second() -> None:
 
     One that fails keeps none of the others from its turn; one that takes longer does so beside the next second's run.
     """
+    _try("writing down what was done", marking.write)
     for entry in PERIODIC:
         if entry.shares:
-            _do(entry)
+            _try(entry.task, partial(_do, entry))
+    _try("writing down what was done", marking.write)
 
 
 def _do(entry: Entry) -> None:
     begun = monotonic()
+    app.tasks[entry.task]()
+    marking.succeeded(entry, begun)
+
+
+def _try(what: str, do: Callable[[], None]) -> None:
     try:
-        app.tasks[entry.task]()
-        marking.succeeded(entry, begun)
+        do()
     except Exception:
-        logger.exception("%s failed", entry.task)
+        logger.exception("%s failed", what)
         close_old_connections()  # what is broken is not handed on to the next one
 
 

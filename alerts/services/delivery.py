@@ -14,6 +14,7 @@ from alerts.models import Delivery, Status
 from alerts.services.attempts import attempt, load
 from alerts.services.claiming import claim
 from monitors.services import pulses
+from monitors.services.pulses import Mark
 
 logger = logging.getLogger(__name__)
 
@@ -107,8 +108,8 @@ class Crew:
         """Write down how much was sent since the last time."""
         with self._counting:
             counts, self._counts = self._counts, Counter()
-        for name, number in counts.items():
-            pulses.mark(name, number)
+        if counts:
+            pulses.write([Mark(name, done=number) for name, number in counts.items()])
 
     def finish(self) -> None:
         """Wait for what is under way."""

@@ -2,13 +2,13 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db import DatabaseError
-from django.db.models import Case, F, Value, When
+from django.db import DatabaseError, connection
 from django.utils import timezone
-
-from monitors.models import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -16,19 +16,40 @@ logger = logging.getLogger(__name__)
 SENT, STORED = "sent", "stored"  # checks that dispatch has handed out, ticks that the results worker has stored
 HEARD = "heard"  # calls that HEARTBEAT_URL has taken
 WRITE_EVERY = 1.0  # seconds between two writes of a tally
+PAUSE = timedelta(minutes=2)  # of silence, after which it begins anew
+
+MARK = """
+INSERT INTO monitors_pulse AS pulse (name, at, since, took_ms, done)
+SELECT name, at, at, took_ms, done
+FROM unnest(%s::text[], %s::timestamptz[], %s::float8[], %s::bigint[]) AS mark(name, at, took_ms, done)
+ON CONFLICT (name) DO UPDATE SET at = excluded.at, took_ms = excluded.took_ms, done = pulse.done + excluded.done,
+    since = CASE WHEN pulse.at < excluded.at - %s THEN excluded.at ELSE pulse.since END
+"""
 
 
-def mark(name: str, done: int = 1, took_ms: float | None = None, pause: timedelta = timedelta(minutes=2)) -> None:
-    """It has just done `done` more pieces of its work; silent for longer than `pause` it begins anew."""
-    now = timezone.now()
-    facts = {"at": now, "took_ms": took_ms, "done": F("done") + done, "since": _since(now, pause)}
-    if not Pulse.objects.filter(name=name).update(**facts):
-        fresh = Pulse(name=name, at=now, since=now, took_ms=took_ms, done=done)
-        Pulse.objects.bulk_create([fresh], ignore_conflicts=True)
+@dataclass
+class Mark:
+    """That a part has just done `done` more pieces of its work."""
+
+    name: str
+    took_ms: float | None = None
+    done: int = 1
+    at: datetime = field(default_factory=timezone.now)
 
 
-def _since(now: datetime, pause: timedelta) -> Case:
-    return Case(When(at__lt=now - pause, then=Value(now)), default=F("since"))
+def mark(name: str, done: int = 1) -> None:
+    write([Mark(name, done=done)])
+
+
+def write(marks: Sequence[Mark], pause: timedelta = PAUSE) -> None:
+    """All at once; what was silent for longer than `pause` begins anew."""
+    last: dict[str, Mark] = {}
+    for each in marks:
+        last[each.name] = replace(each, done=each.done + (last[each.name].done if each.name in last else 0))
+    rows = [(each.name, each.at, each.took_ms, each.done) for each in sorted(last.values(), key=lambda m: m.name)]
+    values: list[Any] = [*map(list, zip(*rows, strict=True)), pause]
+    with connection.cursor() as cursor:
+        cursor.execute(MARK, values)
 
 
 class Tally:

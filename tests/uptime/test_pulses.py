@@ -1,9 +1,12 @@
 """Every periodic task marks its pulse, and only when it has done its work."""
 
+import time
+
 import pytest
 
 import uptime.pulses
 from monitors.models import Pulse
+from monitors.services.record import Recorded
 from uptime import tasks
 from uptime.celery import PERIODIC, app
 
@@ -29,7 +32,7 @@ def test_a_failed_run_marks_nothing(monkeypatch):
 
 
 def test_the_work_stays_done_when_its_pulse_cannot_be_marked(monkeypatch):
-    monkeypatch.setattr(uptime.pulses.pulses, "mark", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr(uptime.pulses.pulses, "write", lambda *args, **kwargs: 1 / 0)
     assert tasks.purge.apply().successful()
 
 
@@ -38,6 +41,27 @@ def test_the_jobs_of_every_second_come_in_one_message_and_each_marks_its_own_pul
     assert set(Pulse.objects.values_list("name", flat=True)) == {
         "dispatch", "sweep", "judge_heartbeats", "judge_groups", "maintain", "announce"
     }  # fmt: skip
+
+
+def test_while_one_run_is_at_a_slow_job_the_next_one_writes_down_what_it_has_done(monkeypatch):
+    seen = []
+
+    def look(_):
+        seen.append(set(Pulse.objects.values_list("name", flat=True)))
+        return Recorded()
+
+    monkeypatch.setattr(tasks.groups, "judge", look)
+    uptime.pulses.succeeded(next(entry for entry in PERIODIC if entry.task == "uptime.maintain"), time.monotonic())
+    tasks.every_second.apply()
+    assert seen == [{"maintain"}]
+
+
+def test_the_jobs_of_every_second_are_done_although_their_pulses_cannot_be_written(monkeypatch):
+    done = []
+    monkeypatch.setattr(uptime.pulses.pulses, "write", lambda *args: 1 / 0)
+    monkeypatch.setattr(tasks.maintaining, "review", done.append)
+    assert tasks.every_second.apply().successful()
+    assert done
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,14 +8,15 @@ from django.utils import timezone
 
 from monitors.models import Pulse
 from monitors.services import pulses
+from monitors.services.pulses import Mark
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def test_the_first_mark_begins_it_and_further_ones_go_on():
-    pulses.mark("sweep", took_ms=12.5)
+    pulses.write([Mark("sweep", took_ms=12.5)])
     first = Pulse.objects.get()
-    pulses.mark("sweep", took_ms=3, done=4)
+    pulses.write([Mark("sweep", took_ms=3, done=4)])
     pulse = Pulse.objects.get()
     assert (pulse.since, pulse.took_ms, pulse.done) == (first.at, 3, 5)
     assert pulse.at > first.at
@@ -25,7 +26,7 @@ def test_the_first_mark_begins_it_and_further_ones_go_on():
 def test_after_a_pause_it_begins_anew(silent, begins_anew):
     then = timezone.now() - timedelta(seconds=silent)
     Pulse.objects.create(name="sweep", at=then, since=then - timedelta(hours=1), done=7)
-    pulses.mark("sweep", pause=timedelta(seconds=5))
+    pulses.write([Mark("sweep")], timedelta(seconds=5))
     pulse = Pulse.objects.get()
     assert (pulse.since == pulse.at, pulse.done) == (begins_anew, 8)
 
@@ -36,6 +37,14 @@ def test_a_clock_set_back_begins_nothing_anew():
     pulses.mark("sweep")
     pulse = Pulse.objects.get()
     assert (pulse.since, pulse.at < ahead) == (ahead, True)
+
+
+def test_several_are_written_at_once_and_of_one_that_comes_twice_the_last_counts_with_all_that_was_done():
+    then = timezone.now() - timedelta(seconds=1)
+    pulses.write([Mark("sweep", 5.0, 2, then), Mark("dispatch", 1.0), Mark("sweep", 7.0, 3)])
+    sweep = Pulse.objects.get(name="sweep")
+    assert (sweep.took_ms, sweep.done, sweep.at > then) == (7.0, 5, True)
+    assert Pulse.objects.get(name="dispatch").done == 1
 
 
 def test_a_tally_counts_everything_and_writes_once_a_second(monkeypatch):
