@@ -69,7 +69,8 @@ class Engine:
         )
         self._thread = threading.Thread(target=self._loop.run, name="prober", daemon=True)
         self._runs: set[Run] = set()
-        self._gate = threading.Condition()
+        self._lock = threading.Lock()  # taken by itself where nobody is to wait: a condition takes it in Python
+        self._gate = threading.Condition(self._lock)
         # Guarded by the gate:
         self._in_flight = 0
         self._submitting = 0
@@ -155,7 +156,7 @@ class Engine:
             self._on_outcome(outcome)
         except Exception:
             log.exception("the outcome of monitor %s was not taken", outcome.monitor)
-        with self._gate:
+        with self._lock:
             self._in_flight -= 1
             tell, self._told = self._told, False
         if tell:  # now and then, not once per check: waking threads costs more than a check
