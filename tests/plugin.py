@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.helpers import find_chromium
 from tests.rabbitmq import find_rabbitmq
@@ -29,6 +31,7 @@ hypothesis.settings.load_profile("uptime")
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "LOG_LEVEL"}  # what a caller may say; the rest is ours
+TOGETHER = ("tests/faults/pipeline/",)
 LEFT_OUT = pytest.StashKey[dict[str, int]]()  # marker: how many tests
 NEEDS = {  # marker: what finds what its tests need, and what to do when it is not here
     "browser": (find_chromium, "no Chromium here (apt install chromium, or set CHROMIUM=/path)"),
@@ -88,6 +91,19 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         servers.start()
     except embedded.EmbeddedError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+class ByFile(LoadFileScheduling):
+    """The tests of a file run on one worker, one after the other, and so do those of a folder that shares an
+    installation."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 # What cannot run here -------------------------------------------------------------------------------------------------

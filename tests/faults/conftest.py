@@ -8,18 +8,11 @@ from dataclasses import asdict
 
 import pytest
 
-from tests.faults.stack import SIZE_NAME, Stack
+from tests.faults.stack import SIZE_NAME
 from tests.faults.trial import Line, Trial
 
 TITLES = ("id", "fault", "lost/due", "twice", "false", "recovery s", "", "why lost")
 PROPERTY = "fault"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory):
-    """One installation under load for all faults of a file."""
-    with Stack(tmp_path_factory.mktemp("faults")) as running:
-        yield running
 
 
 @pytest.fixture

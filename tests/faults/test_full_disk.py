@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from tests.faults.pipeline.test_database_faults import BACK_S, DATABASE_AWAY, OF_OURS, slots_within, statuses
 from tests.faults.stack import SIZE, Stack
-from tests.faults.test_database_faults import BACK_S, DATABASE_AWAY, OF_OURS, slots_within, statuses
 from uptime import embedded
 
 pytestmark = [pytest.mark.faults, pytest.mark.full, pytest.mark.timeout(900)]
