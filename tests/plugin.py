@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("uptime")
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "LOG_LEVEL"}  # what a caller may say; the rest is ours
-TOGETHER = ("tests/faults/pipeline/",)
+TOGETHER = ("tests/faults/",)  # two installations under load at once are too much for two cores
 LEFT_OUT = pytest.StashKey[dict[str, int]]()  # marker: how many tests
 NEEDS = {  # marker: what finds what its tests need, and what to do when it is not here
     "browser": (find_chromium, "no Chromium here (apt install chromium, or set CHROMIUM=/path)"),
@@ -94,8 +94,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 
 class ByFile(LoadFileScheduling):
-    """The tests of a file run on one worker, one after the other, and so do those of a folder that shares an
-    installation."""
+    """The tests of a file run on one worker, one after the other, and so do those of a folder of TOGETHER."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in TOGETHER if nodeid.startswith(folder)), super()._split_scope(nodeid))

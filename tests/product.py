@@ -18,7 +18,7 @@ from tests.prepared import CLUSTER, put_database_into
 from uptime import environment
 
 ROOT = Path(__file__).resolve().parent.parent
-START_S = 120.0
+START_S = 180.0
 
 
 class Product:

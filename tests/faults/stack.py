@@ -29,7 +29,7 @@ from uptime.lib.proc import Crew
 
 REMOTE = ("eu", "us")
 REGIONS = (HOME, *REMOTE)
-CALM_S = 90.0
+CALM_S = 180.0
 WRONG_CLOCK = Path(__file__).parent / "clock"  # see the sitecustomize.py in there
 
 

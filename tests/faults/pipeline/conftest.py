@@ -1,5 +1,5 @@
-"""Faults of an ordinary installation. The quick ones share one, which takes longer to make than each of them lasts, and
-therefore go to one worker (tests/plugin.py). At full size each file has its own."""
+"""Faults of an ordinary installation. The quick ones share one, which takes longer to make than each of them lasts; at
+full size each file has its own."""
 
 import pytest
 
