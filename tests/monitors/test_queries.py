@@ -24,10 +24,10 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def now():
-    """A fixed moment of today, its partitions made."""
+    """A fixed moment of today, and partitions also for 25 hours before it, which may be two days ago."""
     moment = timezone.now().replace(microsecond=0)
     with time_machine.travel(moment, tick=False):
-        ensure_partitions(moment.date())
+        ensure_partitions((moment - timedelta(days=1)).date(), ahead=2)
         yield moment
 
 
