@@ -86,7 +86,7 @@ class Product:
     def monitor(self, pk: int) -> dict[str, Any]:
         return self.session.get(f"{self.url}/api/v2/monitors/{pk}").json()["data"]["attributes"]
 
-    def wait_for_status(self, pk: int, status: str, seconds: float = 30.0) -> dict[str, Any]:
+    def wait_for_status(self, pk: int, status: str, seconds: float = 60.0) -> dict[str, Any]:
         return wait_until(
             lambda: (found := self.monitor(pk))["status"] == status and found, seconds, 0.2, f"{pk} is {status}"
         )

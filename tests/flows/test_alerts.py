@@ -26,7 +26,7 @@ def test_a_target_dies_and_recovers_and_the_receiver_hears_of_both(product):
         changed = product.session.patch(f"{product.url}/api/v2/policies/{default['id']}", json={"steps": steps})
         assert changed.status_code == 200, changed.text
         pk = product.add(f"{website.url}/", check_frequency=3, request_timeout=5)
-        product.wait_for_status(pk, "up", 10)
+        product.wait_for_status(pk, "up")
 
         website.does(answer(500))
         down = heard(sink, "incident.down")

@@ -41,7 +41,7 @@ def test_a_hanging_website_is_down_after_its_timeout(product):
     with Target() as target:
         target.does(hang)
         pk = product.add(f"{target.url}/", check_frequency=3, request_timeout=2)
-        found = product.wait_for_status(pk, "down", 40)
+        found = product.wait_for_status(pk, "down")
     assert "2 s" in found["last_detail"]
 
 
