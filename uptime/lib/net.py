@@ -10,7 +10,7 @@ import socket
 import unicodedata
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import quote, urljoin
@@ -114,14 +114,6 @@ class Guard:
     allow_private: bool = False
     allowed: tuple[Network, ...] = ()
     own: tuple[Network, ...] = ()
-    _hash: int = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.allow_private, self.allowed, self.own)))
-
-    def __hash__(self) -> int:
-        """Computed once: a guard is the key of what is remembered of addresses, and asked for three times a check."""
-        return self._hash
 
     def permits(self, address: str) -> bool:
         return _permits(self, address)
