@@ -107,6 +107,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 # What cannot run here -------------------------------------------------------------------------------------------------
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))  # what takes longest begins first
     left_out = config.stash[LEFT_OUT] = {}
     for marker, (find, _) in NEEDS.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
