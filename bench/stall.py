@@ -21,8 +21,8 @@ FROM monitors_tick WHERE slot >= to_timestamp(%s) AND slot < to_timestamp(%s)
 @dataclass(frozen=True)
 class Recovery:
     """`left`: monitors with something overdue after `MOST_S`, when waiting ended. `seconds`: from the end of the
-    standstill until nothing was overdue; `behind`: by how many seconds results were
-    late at most meanwhile. The rest is of the slots meanwhile: checked, not measured, p99 of the delay in ms."""
+    standstill until nothing was overdue; `behind`: by how many seconds results were late at most meanwhile. The rest is
+    of the slots meanwhile: checked, not measured, p99 of the delay in ms."""
 
     not_sent: int
     left: int

@@ -6,6 +6,7 @@ done. Workers import this module beside the tasks (`imports` in uptime/celery.py
 
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 
 from celery import signals
@@ -37,7 +38,10 @@ def succeeded(entry: Entry, begun: float) -> None:
 
 def write() -> None:
     """Write down which jobs of every second have succeeded meanwhile, in all runs: one may be at a slow job."""
-    marks = [_unwritten.popleft() for _ in range(len(_unwritten))]
+    marks = []
+    with suppress(IndexError):  # two runs may be here at once, and share what there is
+        while True:
+            marks.append(_unwritten.popleft())
     if marks:
         pulses.write(marks, _pause(1))
 

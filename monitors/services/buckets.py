@@ -72,8 +72,8 @@ def _lock(keys: Collection[Key]) -> dict[Key, Bucket]:
 
 def _locked(keys: Iterable[Key]) -> dict[Key, Bucket]:
     """In one order for all who lock several."""
-    names = sorted({domain for domain, _ in keys})
-    rows = Bucket.objects.select_for_update().filter(domain__any_of=frozenset(names)).order_by("domain", "region_id")
+    names = frozenset(domain for domain, _ in keys)
+    rows = Bucket.objects.select_for_update().filter(domain__any_of=names).order_by("domain", "region_id")
     return {(row.domain, row.region_id): row for row in rows}
 
 

@@ -139,7 +139,7 @@ def lock_states(monitor_ids: Collection[int]) -> list[State]:
 
 def load_cases(states: Sequence[State]) -> list[Case]:
     """Everything judging needs to know, in one query per table."""
-    ids = [state.pk for state in states]
+    ids = frozenset(state.pk for state in states)
     assigned = assigned_regions(ids)
     cases = {state.pk: Case(state, state.monitor, assigned[state.pk]) for state in states}
     since = min((state.accounted_until for state in states), default=timezone.now())
@@ -164,20 +164,16 @@ def load_cases(states: Sequence[State]) -> list[Case]:
     doubts = doubts_since(since)
     for case in cases.values():
         case.doubts = doubts
-    waiting = ExtraSlot.objects.filter(monitor_id__any_of=frozenset(ids)).values_list(
-        "monitor_id", "slot", "claimed_at"
-    )
+    waiting = ExtraSlot.objects.filter(monitor_id__any_of=ids).values_list("monitor_id", "slot", "claimed_at")
     for pk, slot, claimed_at in waiting:
         (cases[pk].extra if claimed_at else cases[pk].planned).append(to_ms(slot))
-    for pk, next_slot_at in Schedule.objects.filter(monitor_id__any_of=frozenset(ids)).values_list(
-        "monitor_id", "next_slot_at"
-    ):
+    for pk, next_slot_at in Schedule.objects.filter(monitor_id__any_of=ids).values_list("monitor_id", "next_slot_at"):
         cases[pk].claimed_until = to_ms(next_slot_at) if next_slot_at else 0
     # Whatever begins or ends after this was read does so at a slot that has not been handed out, so it changes nothing.
     decided = min((state.last_decided for state in states), default=since)
     for pk, history in paces.since(ids, min(since, decided)).items():
         cases[pk].history = history
-    for gap in Gap.objects.filter(monitor_id__any_of=frozenset(ids), end__gt=since).order_by("start"):
+    for gap in Gap.objects.filter(monitor_id__any_of=ids, end__gt=since).order_by("start"):
         cases[gap.monitor_id].gaps.append(gap)
     return list(cases.values())
 

@@ -136,11 +136,11 @@ def _look(standings: Sequence[Standing], now: Ms) -> None:
 
 def _unusual(standings: Sequence[Standing]) -> set[int]:
     """Monitors with slots beside the grid, missing ones, or ones for which not every region was asked."""
-    ids = [each.monitor for each in standings]
+    ids = frozenset(each.monitor for each in standings)
     since = from_ms(min(each.accounted_until for each in standings))
-    extra = ExtraSlot.objects.filter(monitor_id__any_of=frozenset(ids))
-    gaps = Gap.objects.filter(monitor_id__any_of=frozenset(ids), end__gt=since)
-    rounds = Round.objects.filter(monitor_id__any_of=frozenset(ids), slot__gt=since)
+    extra = ExtraSlot.objects.filter(monitor_id__any_of=ids)
+    gaps = Gap.objects.filter(monitor_id__any_of=ids, end__gt=since)
+    rounds = Round.objects.filter(monitor_id__any_of=ids, slot__gt=since)
     return {pk for rows in (extra, gaps, rounds) for pk in rows.order_by().values_list("monitor_id", flat=True)}
 
 
