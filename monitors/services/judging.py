@@ -28,10 +28,12 @@ from monitors.services.doubts import Doubt, doubts_since
 from monitors.services.memory import recall, remember
 from monitors.services.openticks import open_ticks
 from monitors.times import from_ms, to_ms
+from uptime.lib.sql import upsert
 
 LONG_GAP = timedelta(minutes=10)  # a longer blindness is its Gap row alone; a shorter one is written slot by slot
 CLOCK_AHEAD_MS = 2_000  # by which a region's clock may be ahead of ours
 MOST_SLOTS = 700  # of one monitor looked at in one pass: ten minutes of every second, and some
+JUDGED = [field.name for field in State._meta.concrete_fields if not field.primary_key]
 SETTLE_MS = 1_000  # how long after the watermark the last outcomes may still be on their way
 
 
@@ -207,16 +209,11 @@ def judge_cases(cases: Iterable[Case], now: Ms) -> list[StatusChange]:
     for case in cases:
         if case.state.status != Status.PAUSED:
             _judge(case, now, findings)
-    Round.objects.bulk_create(
-        findings.rounds,
-        update_conflicts=True,
-        unique_fields=["monitor_id", "slot"],
-        update_fields=["votes", "need", "verdict", "partial", "closed_at"],
-    )
+    upsert(findings.rounds, ["monitor", "slot"], ["votes", "need", "verdict", "partial", "closed_at"])
     ExtraSlot.objects.bulk_create(findings.extra, ignore_conflicts=True)
     Pace.objects.bulk_create(findings.paces)
     findings.shifts.write()
-    _save([case.state for case in cases])
+    upsert([case.state for case in cases], ["monitor"], JUDGED)
     _drop_closed_extra_slots(cases)
     return findings.changes
 
@@ -367,11 +364,6 @@ def _round(case: Case, slot: Ms, now: Ms) -> Round:
         partial=decision.partial,
         closed_at=from_ms(now),
     )
-
-
-def _save(states: list[State]) -> None:
-    fields = [f.name for f in State._meta.concrete_fields if not f.primary_key]
-    State.objects.bulk_create(states, update_conflicts=True, unique_fields=["monitor"], update_fields=fields)
 
 
 def _drop_closed_extra_slots(cases: Iterable[Case]) -> None:
