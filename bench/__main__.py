@@ -24,7 +24,7 @@ from bench.installation import COLUMNS, Installation
 from bench.target import Target
 
 INTERVAL = 5  # seconds between the checks of a monitor, so that a stretch holds each one a few times
-WARM_S = 5.0
+WARM_S = INTERVAL + 3.0  # the first check of a monitor writes more: its evidence, its certificate
 HANGING_WARM_S = 13.0  # longer than the timeout of 10 s, so that as many hang as ever will
 
 

@@ -66,18 +66,28 @@ class Sender:
     def _run(self) -> None:
         patience = GATHER
         while not self._stopping.is_set() or self._waiting:
-            self._wake.wait(patience)
+            full = self._wake.wait(patience) and not self._stopping.is_set()
             self._wake.clear()
-            patience = GATHER_BUSY if len(self._waiting) > BUSY * patience else GATHER
-            while self._waiting:
-                part = self._next_part()
-                if not self._publish(part):
-                    # The order is kept; what no longer fits was the oldest.
-                    room = KEEP - len(self._waiting)
-                    self._waiting.extendleft(reversed(part[-room:] if room > 0 else []))
-                    if self._stopping.is_set():
-                        return
-                    time.sleep(RETRY)
+            count = len(self._waiting)
+            patience = GATHER_BUSY if full or count > BUSY * patience else GATHER
+            if not self._send(count - count % PART if full else count):
+                return
+
+    def _send(self, count: int) -> bool:
+        """Publish the oldest of what waits. What comes meanwhile waits for company: a message costs as much as a
+        hundred outcomes."""
+        while count > 0 and self._waiting:
+            part = self._next_part()
+            if self._publish(part):
+                count -= len(part)
+                continue
+            # The order is kept; what no longer fits was the oldest.
+            room = KEEP - len(self._waiting)
+            self._waiting.extendleft(reversed(part[-room:] if room > 0 else []))
+            if self._stopping.is_set():
+                return False
+            time.sleep(RETRY)
+        return True
 
     def _next_part(self) -> list[Seen | Sign]:
         """The oldest outcomes of one sort, or one sign of life."""

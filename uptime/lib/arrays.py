@@ -23,8 +23,10 @@ class PlainListDumper(ListDumper):
         kinds = set(map(type, obj))
         holes = NoneType in kinds
         kinds.discard(NoneType)
-        if not kinds or self.delimiter != b",":
+        if self.delimiter != b",":
             return super().dump(obj)
+        if not kinds:
+            return b"{" + b",".join([b"NULL"] * len(obj)) + b"}"
         if len(kinds) == 1 and kinds <= NUMBERS:
             # As Python writes a list of them, but for the braces; PostgreSQL knows True, nan and 1e-07 as well.
             text = "{" + str(obj)[1:-1] + "}"

@@ -55,6 +55,7 @@ def test_a_list_comes_back_as_it_was(kind, data):
         ([b"\x00\xff", None], "bytea", [b"\x00\xff", None]),
         ([], "text", []),
         ([None], "text", [None]),
+        ([None, None], "bigint", [None, None]),
     ],
 )
 def test_what_is_not_plain_is_written_as_ever(values, kind, expected):
