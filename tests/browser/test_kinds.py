@@ -34,15 +34,23 @@ def page(request, browse, live_server, alice):
     return page
 
 
+def test_the_form_of_every_type_fits(page):
+    for kind in probed_kinds():
+        page.get_by_label("Type", exact=True).select_option(kind.name)
+        expect(page.get_by_label(kind.target_label, exact=True)).to_have_attribute("placeholder", kind.target_example)
+        assert fits(page), kind.name
+
+
 @pytest.mark.parametrize("kind", probed_kinds(), ids=lambda kind: kind.name)
-def test_a_monitor_of_every_type_is_added_from_the_page(page, kind):
+def test_a_monitor_of_every_type_is_added_from_the_page(browse, live_server, alice, kind):
+    page = browse(live_server.url, alice, PHONE)
+    page.goto("/monitors/add")
     if kind.name != DEFAULT_KIND:  # chosen already: choosing it again would draw the form once more
         page.get_by_label("Type", exact=True).select_option(kind.name)
     expect(page.get_by_label(kind.target_label, exact=True)).to_have_attribute("placeholder", kind.target_example)
     page.get_by_label(kind.target_label, exact=True).fill(kind.target_example)
     for label, text in TYPED.get(kind.name, {}).items():
         page.get_by_label(label).fill(text)
-    assert fits(page)
     page.get_by_role("button", name="Add and check now").click()
     expect(page.locator(".toast")).to_contain_text("was added")
     assert fits(page)

@@ -30,6 +30,10 @@ from uptime.lib.proc import Crew
 REMOTE = ("eu", "us")
 REGIONS = (HOME, *REMOTE)
 CALM_S = 180.0
+AGAIN_S = 8  # clean seconds until a sick region is believed again; three minutes in life
+BELIEVED_S = 60.0  # by then it is known as one
+# Knobs with which that is tried in seconds; a trial breaks fewer targets than make a region disagree.
+TRUSTING = {"REGION_TRUST_AFTER": str(AGAIN_S), "DISAGREE_COMPARED": "10", "DISAGREE_ALONE": "5"}
 WRONG_CLOCK = Path(__file__).parent / "clock"  # see the sitecustomize.py in there
 
 
@@ -201,6 +205,11 @@ class Stack:
         query = "SELECT count(*) FROM (SELECT DISTINCT monitor_id, region_id FROM monitors_tick WHERE vote <> 'nodata'"
         found = self.sql(query + " AND slot > to_timestamp(%s) AND monitor_id = ANY(%s)) found", since, [*self.targets])
         return found[0][0]
+
+    def troubles(self, slug: str) -> set[str]:
+        """What is wrong with a region at present."""
+        query = "SELECT t.kind FROM monitors_regiontrouble t JOIN monitors_region r ON r.id = region_id"
+        return {kind for (kind,) in self.sql(f'{query} WHERE t."end" IS NULL AND r.slug = %s', slug)}
 
     def all_told(self) -> bool:
         """Whether nothing waits to be announced or sent."""

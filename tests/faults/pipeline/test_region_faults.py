@@ -1,4 +1,5 @@
-"""P: workers that probe die, stop, stand still, lose their network or their files, or are spoken for by somebody."""
+"""P: workers that probe die, stop, stand still, lose their network or their files, see everything down, or are spoken
+for by somebody."""
 
 import resource
 import time
@@ -11,7 +12,7 @@ from monitors.domain.verdict import Vote
 from monitors.probes.base import Outcome
 from monitors.probes.reasons import Reason
 from monitors.times import now_ms
-from tests.faults.stack import SIZE
+from tests.faults.stack import AGAIN_S, BELIEVED_S, SIZE
 from tests.faults.voice import RESULTS, Voice
 from tests.helpers import wait_until
 
@@ -129,3 +130,14 @@ def test_messages_that_ask_for_more_than_to_be_recorded(stack, trial, voice):
         wait_until(lambda: voice.waiting(RESULTS) == 0, 30, what="all are taken")
         time.sleep(2)
     assert voice.waiting("planted") == 0
+
+
+def test_one_region_sees_everything_down(stack, trial):
+    """Only there, so no incident opens, and soon it has no vote; what the page says of it: tests/browser."""
+    with trial("P5", "one region sees everything down", recovers_in=30) as tried:
+        stack.farm.lies_to("eu")
+        wait_until(lambda: "disagrees" in stack.troubles("eu"), BELIEVED_S, 0.3, "the region is not believed")
+        time.sleep(SIZE.fault_s)
+        stack.farm.lies_to()
+        wait_until(lambda: not stack.troubles("eu"), BELIEVED_S + AGAIN_S, 0.3, "the region is believed again")
+    assert tried.lost.keys() <= OF_OURS | {"not_dispatched", "local_error"}
