@@ -121,6 +121,8 @@ class Trust:
         self._looking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._looking.check_hostname = False
         self._looking.verify_mode = ssl.CERT_NONE
+        for context in (self._verifying, self._looking):  # some builds of Python leave this to OpenSSL's settings
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
 
     def context(self, verify: bool) -> ssl.SSLContext:
         return self._verifying if verify else self._looking
