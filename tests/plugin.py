@@ -32,7 +32,6 @@ hypothesis.settings.load_profile("uptime")
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = {"DATABASE_URL", "REDIS_URL", "BROKER_URL", "LOG_LEVEL"}  # what a caller may say; the rest is ours
 TOGETHER = ("tests/faults/",)  # two installations under load at once are too much for two cores
-LONG = (*TOGETHER, "tests/uptime/test_backup.py", "tests/uptime/test_brokers.py")  # begun first: nobody waits for them
 LEFT_OUT = pytest.StashKey[dict[str, int]]()  # marker: how many tests
 NEEDS = {  # marker: what finds what its tests need, and what to do when it is not here
     "browser": (find_chromium, "no Chromium here (apt install chromium, or set CHROMIUM=/path)"),
@@ -108,7 +107,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 # What cannot run here -------------------------------------------------------------------------------------------------
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    items.sort(key=lambda item: not item.nodeid.startswith(TOGETHER))  # what takes longest begins first
     left_out = config.stash[LEFT_OUT] = {}
     for marker, (find, _) in NEEDS.items():
         marked = [item for item in items if item.get_closest_marker(marker)]

@@ -15,6 +15,7 @@ from monitors.times import from_ms, now_ms, to_ms
 from tests.monitors.services.cast import claimed, make_watched
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
+DAY = 86_400  # seconds between two slots: that one falls into a test is as rare as can be
 
 
 def put_on_grid(monitor, slot):
@@ -23,7 +24,7 @@ def put_on_grid(monitor, slot):
 
 
 def test_a_new_monitor_is_sent_at_once_to_every_region():
-    monitor = make_watched(["eu", "us"], interval=3600)
+    monitor = make_watched(["eu", "us"], interval=DAY)
     sent = claimed(now_ms())
     assert sorted(region for region, _ in sent) == ["eu", "us"]
     assert {check.slot for _, check in sent} == {to_ms(ExtraSlot.objects.get().slot)}
@@ -31,7 +32,7 @@ def test_a_new_monitor_is_sent_at_once_to_every_region():
 
 
 def test_what_was_claimed_is_not_sent_again():
-    make_watched(interval=3600)
+    make_watched(interval=DAY)
     now = now_ms()
     assert len(claimed(now)) == 1
     assert claimed(now) == []
@@ -60,7 +61,7 @@ def test_slots_too_old_to_start_are_a_gap_and_the_others_are_still_sent():
 
 
 def test_a_silent_region_is_not_fed_and_its_slot_is_accounted_for():
-    make_watched(["eu", "us"], interval=3600)
+    make_watched(["eu", "us"], interval=DAY)
     eu = Region.objects.get(slug="eu")
     sent = claimed(now_ms(), {eu.pk: Reason.REGION_OFFLINE})
     assert [region for region, _ in sent] == ["us"]
@@ -76,7 +77,7 @@ def test_a_paused_monitor_is_not_sent():
 
 
 def test_check_now_adds_one_slot_until_it_is_sent():
-    monitor = make_watched(interval=3600)
+    monitor = make_watched(interval=DAY)
     claimed(now_ms())
     assert check_now(monitor)
     assert not check_now(monitor)
@@ -85,14 +86,14 @@ def test_check_now_adds_one_slot_until_it_is_sent():
 
 def test_secrets_travel_with_the_check():
     make_watched(
-        interval=3600, options={"method": "GET"}, secrets={"headers": [{"name": "Authorization", "value": "Bearer x"}]}
+        interval=DAY, options={"method": "GET"}, secrets={"headers": [{"name": "Authorization", "value": "Bearer x"}]}
     )
     [(_, check)] = claimed(now_ms())
     assert check.options == {"method": "GET", "headers": [{"name": "Authorization", "value": "Bearer x"}]}
 
 
 def test_when_the_broker_is_away_nothing_counts_as_sent():
-    make_watched(interval=3600)
+    make_watched(interval=DAY)
 
     def fail(region, checks):
         raise OperationalError("away")
@@ -104,7 +105,7 @@ def test_when_the_broker_is_away_nothing_counts_as_sent():
 
 @pytest.mark.django_db(transaction=True)
 def test_three_dispatchers_at_once_send_each_slot_once():
-    monitor = make_watched(interval=3600)
+    monitor = make_watched(interval=DAY)
     monitor.extra_slots.all().delete()
     base = now_ms()
     for n in range(31):
