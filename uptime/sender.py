@@ -76,7 +76,7 @@ class Sender:
     def _send(self, count: int) -> bool:
         """Publish the oldest of what waits. What comes meanwhile waits for company: a message costs as much as a
         hundred outcomes."""
-        while count > 0 and self._waiting:
+        while count > 0:
             part = self._next_part()
             if self._publish(part):
                 count -= len(part)

@@ -90,25 +90,28 @@ def test_many_outcomes_leave_in_parts_of_bounded_size():
     assert slots(broker) == list(range(1, 2 * sending.PART + 11))
 
 
-def test_what_comes_while_a_full_message_is_made_waits_for_company_too():
+def test_what_comes_while_a_full_message_is_made_waits_for_company_too(monkeypatch):
     """Else every full message is followed by one of a few, and each costs the centre as much as a hundred outcomes."""
+    monkeypatch.setattr(sending, "GATHER_BUSY", 60.0)  # only company ends the wait
     broker = Broker()
-    take = broker.send_task
+    sender, take = Sender(broker, "eu", KEY, {"queue": "results"}), broker.send_task
+
+    def put(count):
+        for _ in range(count):
+            sender.put(outcome(1))
 
     def slow(*args, **kwargs):
         take(*args, **kwargs)
-        for _ in range(40 if len(broker.payloads) < 4 else 0):
-            sender.put(outcome(1))
+        put(40 if len(broker.payloads) == 1 else 0)
 
     broker.send_task = slow
-    sender = run(broker)
-    for _ in range(10):
-        for _ in range(sending.PART // 10):
-            sender.put(outcome(1))
-        time.sleep(0.01)
-    wait_until(lambda: len(slots(broker)) > sending.PART)
-    assert [len(payload["outcomes"]) for payload in broker.payloads] == [sending.PART, 40]
+    put(sending.PART)
+    sender.start()
+    wait_until(lambda: len(sender._waiting) == 40)
+    put(sending.PART - 40)
+    wait_until(lambda: len(slots(broker)) == 2 * sending.PART)
     sender.stop()
+    assert [len(payload["outcomes"]) for payload in broker.payloads] == [sending.PART, sending.PART]
 
 
 def test_evidence_makes_parts_smaller_and_is_given_up_while_much_waits(monkeypatch):
